@@ -1,0 +1,95 @@
+/* Takes flows out of the table of connections of this namespace (linux/netfilter/nfnetlink_conntrack.h).
+ *
+ *   forget tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT
+ *
+ * The flows from COUNT ports on: what a probe sent must not be found later and taken for a client's.
+ * `conntrack -D` reads the whole table for each flow; this names them. A flow that is not there is passed over. */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 64, MESSAGE_SIZE = 128 };
+
+static size_t length;
+static char buffer[AT_ONCE * MESSAGE_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+static struct nlattr *begin_attribute(int type)
+{
+	struct nlattr *attribute = (struct nlattr *)(buffer + length);
+	attribute->nla_type = type;
+	length += NLA_HDRLEN;
+	return attribute;
+}
+
+static void end_attribute(struct nlattr *attribute)
+{
+	attribute->nla_len = buffer + length - (char *)attribute;
+	length = NLA_ALIGN(length);
+}
+
+static void add_attribute(int type, const void *value, size_t size)
+{
+	struct nlattr *attribute = begin_attribute(type);
+	memcpy(buffer + length, value, size);
+	length += size;
+	end_attribute(attribute);
+}
+
+static void add_deletion(uint8_t protocol, const struct sockaddr_in *from, const struct sockaddr_in *to)
+{
+	struct nlmsghdr *header = (struct nlmsghdr *)(buffer + length);
+	size_t begin = length;
+	header->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
+	header->nlmsg_flags = NLM_F_REQUEST;
+	length += NLMSG_HDRLEN;
+	*(struct nfgenmsg *)(buffer + length) = (struct nfgenmsg){.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+	length += NLMSG_ALIGN(sizeof(struct nfgenmsg));
+
+	struct nlattr *tuple = begin_attribute(CTA_TUPLE_ORIG | NLA_F_NESTED);
+	struct nlattr *addresses = begin_attribute(CTA_TUPLE_IP | NLA_F_NESTED);
+	add_attribute(CTA_IP_V4_SRC, &from->sin_addr, sizeof from->sin_addr);
+	add_attribute(CTA_IP_V4_DST, &to->sin_addr, sizeof to->sin_addr);
+	end_attribute(addresses);
+	struct nlattr *ports = begin_attribute(CTA_TUPLE_PROTO | NLA_F_NESTED);
+	add_attribute(CTA_PROTO_NUM, &protocol, sizeof protocol);
+	add_attribute(CTA_PROTO_SRC_PORT, &from->sin_port, sizeof from->sin_port);
+	add_attribute(CTA_PROTO_DST_PORT, &to->sin_port, sizeof to->sin_port);
+	end_attribute(ports);
+	end_attribute(tuple);
+	header->nlmsg_len = length - begin;
+}
+
+int run_forget(int argc, char **argv)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+	errno = 0;
+	if (argc != 7 || inet_pton(AF_INET, argv[2], &from.sin_addr) != 1 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
+		die("forget: wanted tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT");
+	to.sin_port = htons(atoi(argv[4]));
+	int first = atoi(argv[5]), count = atoi(argv[6]);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	if (fd < 0)
+		die("forget: netlink socket");
+	for (int i = 0; i < count; i++) {
+		from.sin_port = htons(first + i);
+		add_deletion(strcmp(argv[1], "udp") ? IPPROTO_TCP : IPPROTO_UDP, &from, &to);
+		if (i % AT_ONCE < AT_ONCE - 1 && i < count - 1)
+			continue;
+		/* The kernel answers only what went wrong, which is read by nobody: most of all that there is no such flow. */
+		if (send(fd, buffer, length, 0) < 0)
+			die("forget: send");
+		length = 0;
+	}
+	close(fd);
+	return 0;
+}

@@ -1,0 +1,363 @@
+/* Asks the servers that stand in a testbed (apps.c) many times, and counts who answered whom.
+ *
+ *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS [REQUESTS [SOURCE]]
+ *
+ * Opens COUNT connections (or datagram sockets), each from a port that was not used of late, many at once, and sends
+ * REQUESTS (1) over each, one after the other. SOURCE is the client's address, else the kernel chooses.
+ * Each request bears a challenge of its own, and each answer a seal over the challenge and the whole line, made with
+ * a key that never travels: an answer that no server of ours gave in these words is known.
+ * Prints a line per kind of outcome, how often it came first:
+ *
+ *   34 answer NAME SERVER_ADDRESS:PORT CLIENT_ADDRESS TTL    (TTL 0 over TCP)
+ *   2 moved NAME           an answer from another server than the one before it on its connection
+ *   1 wrong-server         an answer that nobody of ours gave
+ *   600 ports 10300 10.244.1.2    (from which port on it sent, at most so many, and from which address)
+ *   3 refused | reset | unreachable local | unreachable remote | too-big | prohibited | timeout
+ *
+ * After a timeout no further connection is begun: the silence is told, not measured. */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 96, AGAIN_MS = 200, MAX_KINDS = 256, KIND_SIZE = 128, ID_SIZE = CHALLENGE_LENGTH + 1 };
+
+/* The ports of our clients: below those that the kernel hands out (ip_local_port_range, man 7 ip). */
+enum { FIRST_PORT = 10000, PORTS = 22000 };
+#define NEXT_PORT "/tmp/next-port"
+
+struct client {
+	int fd; /* or -1: free */
+	bool connected;
+	bool stranger; /* an answer came that is not the one asked for */
+	int requests_left;
+	long deadline, again;
+	char id[ID_SIZE], key[ID_SIZE]; /* of the request under way */
+	char last[32];                    /* who answered before on this connection */
+	size_t length;
+	char answer[1024];
+};
+
+static struct {
+	char text[KIND_SIZE];
+	int count;
+} kinds[MAX_KINDS];
+
+static struct sockaddr_in server, source;
+static bool udp;
+static int per_connection = 1;
+static int own_ports, first_port;
+static struct sockaddr_in own;
+static long timeout_ms;
+static bool silent;
+
+static void count_kind(const char *text)
+{
+	for (int i = 0; i < MAX_KINDS; i++) {
+		if (kinds[i].count && strcmp(kinds[i].text, text))
+			continue;
+		snprintf(kinds[i].text, KIND_SIZE, "%s", text);
+		kinds[i].count++;
+		return;
+	}
+}
+
+static void make_word(char word[ID_SIZE])
+{
+	uint64_t bits;
+	if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
+		die("sample: no random numbers");
+	snprintf(word, ID_SIZE, "%016llx", (unsigned long long)bits);
+}
+
+static void challenge_path(const struct client *client, char *path, size_t size)
+{
+	snprintf(path, size, CHALLENGES "/%s", client->id);
+}
+
+static void make_challenge(struct client *client)
+{
+	char path[sizeof CHALLENGES + ID_SIZE];
+	make_word(client->id);
+	make_word(client->key);
+	challenge_path(client, path, sizeof path);
+	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, client->key, ID_SIZE - 1) != ID_SIZE - 1)
+		die("sample: cannot write %s", path);
+	close(fd);
+}
+
+static void note_address(int fd)
+{
+	socklen_t size = sizeof own;
+	if (!own.sin_addr.s_addr)
+		getsockname(fd, (struct sockaddr *)&own, &size);
+}
+
+static void forget_challenge(struct client *client)
+{
+	char path[sizeof CHALLENGES + ID_SIZE];
+	if (!client->id[0])
+		return;
+	challenge_path(client, path, sizeof path);
+	unlink(path);
+	client->id[0] = '\0';
+}
+
+static void end_client(struct client *client, const char *outcome)
+{
+	if (outcome)
+		count_kind(outcome);
+	if (outcome && (!strcmp(outcome, "timeout") || (udp && !strcmp(outcome, "wrong-server"))))
+		silent = true;
+	forget_challenge(client);
+	note_address(client->fd);
+	close(client->fd);
+	client->fd = -1;
+}
+
+static void end_with_error(struct client *client, int code, bool local)
+{
+	char text[KIND_SIZE];
+	const char *outcome = outcome_of(code, local);
+	snprintf(text, sizeof text, "failed %s", strerror(code));
+	end_client(client, outcome ? outcome : text);
+}
+
+/* Where the ports of this sample begin. A packet from a port that was used a moment ago belongs to that flow, as long as
+ * the table of connections remembers it (a connection without an answer: 120 s), and follows the rules as they were
+ * then. The kernel picks ports almost at random; ours go round, over all samples of the testbed. */
+static int reserve_ports(int count)
+{
+	int fd = open(NEXT_PORT, O_CREAT | O_RDWR | O_CLOEXEC, 0600), next = 0;
+	if (fd < 0 || flock(fd, LOCK_EX) != 0)
+		die("sample: cannot open %s", NEXT_PORT);
+	/* Where they begin differs from testbed to testbed: no rule can be written for them beforehand. */
+	if (pread(fd, &next, sizeof next, 0) != sizeof next && getrandom(&next, sizeof next, 0) == sizeof next)
+		next = (unsigned)next % PORTS;
+	if (next + count > PORTS)
+		next = 0;
+	int after = next + count;
+	if (pwrite(fd, &after, sizeof after, 0) != sizeof after)
+		die("sample: cannot write %s", NEXT_PORT);
+	close(fd);
+	return next;
+}
+
+/* Binds to the next of our ports; one that somebody holds in this namespace is passed over. */
+static bool bind_own(int fd)
+{
+	static int used;
+	while (used < own_ports) {
+		struct sockaddr_in address = source;
+		address.sin_family = AF_INET;
+		address.sin_port = htons(FIRST_PORT + first_port + used++);
+		if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+			return true;
+		if (errno != EADDRINUSE)
+			return false;
+	}
+	return false;
+}
+
+static void send_request(struct client *client)
+{
+	char request[256], host[INET_ADDRSTRLEN];
+	inet_ntop(AF_INET, &server.sin_addr, host, sizeof host);
+	int length = udp ? snprintf(request, sizeof request, "challenge=%s\n", client->id)
+	                 : snprintf(request, sizeof request, "GET /?challenge=%s HTTP/1.1\r\nHost: %s\r\n\r\n", client->id, host);
+	client->again = now_ms() + AGAIN_MS;
+	if (send(client->fd, request, length, MSG_NOSIGNAL) != length)
+		end_with_error(client, errno, udp && errno != ECONNREFUSED);
+}
+
+static void begin_request(struct client *client)
+{
+	client->length = 0;
+	client->stranger = false;
+	client->deadline = now_ms() + timeout_ms;
+	make_challenge(client);
+	send_request(client);
+}
+
+static void begin_client(struct client *client)
+{
+	int type = udp ? SOCK_DGRAM : SOCK_STREAM, on = 1, ttl = 64;
+	/* A reset when all is said: no TIME-WAIT (RFC 9293, section 3.6.1) that would keep the port for a minute. */
+	struct linger at_once = {.l_onoff = 1};
+	*client = (struct client){.fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+	if (client->fd < 0)
+		die("sample: socket");
+	client->requests_left = per_connection;
+	client->deadline = now_ms() + timeout_ms;
+	setsockopt(client->fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+	/* With it an ICMP "unreachable" ends the wait at once (man 7 ip). */
+	setsockopt(client->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+	if (!bind_own(client->fd))
+		end_with_error(client, errno, true);
+	else if (setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0)
+		die("sample: SO_LINGER");
+	else if (connect(client->fd, (struct sockaddr *)&server, sizeof server) != 0 && errno != EINPROGRESS)
+		end_with_error(client, errno, true);
+	else if (udp) {
+		client->connected = true;
+		begin_request(client);
+	}
+}
+
+/* Reads `NAME at SERVER answers CLIENT:PORT[ ttl TTL] seal SEAL`; false unless a server of ours said just that. */
+static bool read_answer(const struct client *client, const char *line, char name[32], char at[32], char from[32], int *ttl)
+{
+	char text[256], port[8], seal[SEAL_SIZE];
+	snprintf(text, sizeof text, "%.*s", (int)strcspn(line, "\r\n"), line);
+	char *mark = strstr(text, SEAL_MARK);
+	if (!mark)
+		return false;
+	*mark = '\0';
+	seal_answer(seal, client->key, client->id, text);
+	if (strcmp(mark + strlen(SEAL_MARK), seal))
+		return false;
+	/* Only datagrams have a TTL: what was said over the one is no answer over the other. */
+	int read = sscanf(text, "%31s at %31s answers %31[0-9.]:%7[0-9] ttl %d", name, at, from, port, ttl);
+	return read == (udp ? 5 : 4);
+}
+
+static void take_answer(struct client *client, const char *line)
+{
+	char name[32], at[32], from[32], kind[KIND_SIZE];
+	int ttl = 0;
+	if (!read_answer(client, line, name, at, from, &ttl)) {
+		/* A datagram may be the second answer to a request that was sent twice: wait for the right one. */
+		client->length = 0;
+		client->stranger = true;
+		if (!udp)
+			end_client(client, "wrong-server");
+		return;
+	}
+	if (client->last[0] && strcmp(client->last, name))
+		snprintf(kind, sizeof kind, "moved %s", name);
+	else
+		snprintf(kind, sizeof kind, "answer %s %s %s %d", name, at, from, ttl);
+	count_kind(kind);
+	strcpy(client->last, name);
+	forget_challenge(client);
+	if (--client->requests_left > 0)
+		begin_request(client);
+	else
+		end_client(client, NULL);
+}
+
+static void hear(struct client *client)
+{
+	int code = udp || client->connected ? 0 : pending_error(client->fd);
+	if (code) {
+		end_with_error(client, code, false);
+		return;
+	}
+	if (!client->connected) {
+		client->connected = true;
+		begin_request(client);
+		return;
+	}
+	ssize_t got = recv(client->fd, client->answer + client->length, sizeof client->answer - 1 - client->length, 0);
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got < 0) {
+		end_with_error(client, errno, false);
+		return;
+	}
+	client->length += got;
+	client->answer[client->length] = '\0';
+	const char *body = udp ? client->answer : strstr(client->answer, "\r\n\r\n");
+	if (body && !udp)
+		body += 4;
+	if (body && strchr(body, '\n'))
+		take_answer(client, body);
+	else if (got == 0 || client->length == sizeof client->answer - 1)
+		end_client(client, client->length ? "wrong-server" : "reset");
+}
+
+static long next_event(const struct client *clients)
+{
+	long next = now_ms() + 1000;
+	for (int i = 0; i < AT_ONCE; i++) {
+		if (clients[i].fd < 0)
+			continue;
+		if (clients[i].deadline < next)
+			next = clients[i].deadline;
+		if (udp && clients[i].again < next)
+			next = clients[i].again;
+	}
+	long left = next - now_ms();
+	return left > 0 ? left : 0;
+}
+
+int run_sample(int argc, char **argv)
+{
+	static struct client clients[AT_ONCE];
+	errno = 0;
+	if (argc < 6 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || (strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")))
+		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS [REQUESTS [SOURCE]]");
+	udp = !strcmp(argv[1], "udp");
+	server.sin_family = source.sin_family = AF_INET;
+	server.sin_port = htons(atoi(argv[3]));
+	int left = atoi(argv[4]);
+	timeout_ms = atol(argv[5]);
+	if (argc > 6)
+		per_connection = atoi(argv[6]);
+	if (argc > 7 && inet_pton(AF_INET, argv[7], &source.sin_addr) != 1)
+		die("sample: '%s' is no IPv4 address", argv[7]);
+	mkdir(CHALLENGES, 0700);
+	for (int i = 0; i < AT_ONCE; i++)
+		clients[i].fd = -1;
+	/* A few more, for those that are taken. */
+	own_ports = left + 16;
+	first_port = reserve_ports(own_ports);
+
+	for (;;) {
+		struct pollfd fds[AT_ONCE];
+		int open = 0;
+		for (int i = 0; i < AT_ONCE; i++) {
+			if (clients[i].fd < 0 && left > 0 && !silent) {
+				left--;
+				begin_client(&clients[i]);
+			}
+			open += clients[i].fd >= 0;
+			fds[i] = (struct pollfd){clients[i].fd, clients[i].connected ? POLLIN : POLLOUT, 0};
+		}
+		if (open == 0 && (left == 0 || silent))
+			break;
+		poll(fds, AT_ONCE, open ? next_event(clients) : 0);
+		long now = now_ms();
+		for (int i = 0; i < AT_ONCE; i++) {
+			struct client *client = &clients[i];
+			if (client->fd < 0)
+				continue;
+			if (fds[i].fd == client->fd && fds[i].revents)
+				hear(client);
+			else if (now >= client->deadline)
+				end_client(client, client->stranger ? "wrong-server" : "timeout");
+			else if (udp && now >= client->again)
+				send_request(client);
+		}
+	}
+	for (int i = 0; i < MAX_KINDS && kinds[i].count; i++)
+		printf("%d %s\n", kinds[i].count, kinds[i].text);
+	if (own.sin_addr.s_addr) {
+		char address[INET_ADDRSTRLEN];
+		printf("%d ports %d %s\n", own_ports, FIRST_PORT + first_port, inet_ntop(AF_INET, &own.sin_addr, address, sizeof address));
+	}
+	return 0;
+}

@@ -1,0 +1,151 @@
+/** Why a pod gets no answer from outside the cluster, or is seen there by the wrong address. */
+import { captureWhile, type Frame } from '../probes/capture.ts';
+import { readRoute } from '../probes/kernel-state.ts';
+import { ask } from '../probes/reach.ts';
+import type { NamedCause, Symptom } from '../probes/symptom.ts';
+import { type Host, hostName } from '../testbed/host.ts';
+import { cause, type Evidence } from './evidence.ts';
+import { findReversePath } from './find-at-receiver.ts';
+import { findOneWay } from './find-between-nodes.ts';
+import { dropperIn, type Resent, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
+import { describeRule, rewriting } from './trace-rules.ts';
+
+type Found = NamedCause | null;
+
+/** One answer on one machine takes a millisecond; so long the probe is sent again, and its trace looked at. */
+const PROBE_MS = 250;
+/** A capture has seen a packet when this much time has passed since it was sent. */
+const SETTLE_MS = 60;
+
+/** Whether a host is outside the cluster: no node, no pod. */
+export function isOutside({ testbed }: Evidence, host: Host): boolean {
+  return host.pod === '' && testbed.plan.nodes[host.node]?.podCidr === null;
+}
+
+/** Why a host of the cluster gets no answer from a host outside. */
+export async function findSilenceOutside(
+  evidence: Evidence,
+  from: Host,
+  to: Host,
+  address: string,
+  resent: Resent,
+): Promise<Found> {
+  const there = await findOneWay(evidence, from, to, address);
+  if (there) return there;
+  const { seen, sources, answered } = await watchLeaving(evidence, from, address, resent);
+  const ruled = dropperIn(seen) ?? rewriterIn(seen, 'dnat');
+  if (ruled) return ruled;
+  const node: Host = { node: from.node, pod: '' };
+  for (const source of sources) {
+    const forgotten = await findForgottenPods(evidence, from, to, source);
+    if (forgotten) return forgotten;
+    const wrong = await judgeSource(evidence, from, source, address, seen);
+    if (wrong) return wrong;
+  }
+  return answered ? findReversePath(evidence, node, uplinkOf(evidence, from), address) : null;
+}
+
+/**
+ * A router outside that has routes to the pods of other nodes is one that is to know pods: then the route to these
+ * pods is what is missing, and not a masquerade.
+ */
+async function findForgottenPods(evidence: Evidence, from: Host, to: Host, source: string): Promise<Found> {
+  if (!(await ownAddresses(evidence, from)).includes(source)) return null;
+  const back = await findOneWay(evidence, to, from, source);
+  if (back?.id !== 'no-route') return null;
+  const { testbed } = evidence;
+  const router = testbed.host(back.where);
+  if (!isOutside(evidence, router)) return null;
+  for (const [name, { podGateway, interfaces }] of Object.entries(testbed.plan.nodes)) {
+    if (name === from.node || podGateway === null) continue;
+    const route = await readRoute(testbed, router, podGateway);
+    const nodes = Object.values(interfaces).map(({ address }) => address);
+    if (route.kind === 'unicast' && route.gateway !== null && nodes.includes(route.gateway)) return back;
+  }
+  return null;
+}
+
+/** Why a server outside sees a host of the cluster by another address than is wanted. */
+export async function explainSeenAs(
+  evidence: Evidence,
+  symptom: Symptom & { kind: 'seen-as' },
+): Promise<Found> {
+  const { from, to, address, protocol, port, seen, wanted } = symptom;
+  const { seen: rules } = await watchLeaving(evidence, from, address, { protocol, port });
+  const own = await ownAddresses(evidence, from);
+  // The pod is to be seen by its own address: whatever rewrites it is the cause.
+  if (own.includes(wanted)) return rewriterIn(rules, 'snat');
+  if (own.includes(seen)) return noMasquerade(from, seen, address, ` and ${hostName(to)} sees that`);
+  return judgeSource(evidence, from, seen, address, rules);
+}
+
+/** Sends again, and looks at the rules on the way and at what leaves the node by the underlay. */
+async function watchLeaving(
+  evidence: Evidence,
+  from: Host,
+  address: string,
+  resent: Resent,
+): Promise<{ seen: SentAgain; sources: string[]; answered: boolean }> {
+  const { testbed } = evidence;
+  const node: Host = { node: from.node, pod: '' };
+  const hosts = from.pod ? [from, node] : [node];
+  const question = { port: 9, ...resent, address, timeoutMs: PROBE_MS };
+  const { protocol } = resent;
+  let frames: Frame[] = [];
+  const seen = await sendAgain(evidence, hosts, [address], protocol, async () => {
+    frames = await captureWhile(
+      testbed,
+      { port: `${from.node}-${uplinkOf(evidence, from)}` },
+      `${protocol} and host ${address}`,
+      () => ask(testbed, from, question),
+      () => false,
+      SETTLE_MS,
+    );
+  });
+  const packets = frames.flatMap(({ packet }) => (packet ? [packet] : []));
+  const sources = packets.filter(({ destination }) => destination === address).map(({ source }) => source);
+  return {
+    seen,
+    sources: [...new Set(sources)],
+    answered: packets.some(({ source, destination }) => source === address && sources.includes(destination)),
+  };
+}
+
+/** What is wrong with the source address that a packet for the outside left the node with; null: nothing. */
+async function judgeSource(
+  evidence: Evidence,
+  from: Host,
+  source: string,
+  address: string,
+  { rules }: SentAgain,
+): Promise<Found> {
+  const node: Host = { node: from.node, pod: '' };
+  const { interfaces = {} } = evidence.testbed.plan.nodes[from.node] ?? {};
+  if (Object.values(interfaces).some((own) => own.address === source)) return null;
+  if (from.pod && (await ownAddresses(evidence, from)).includes(source)) {
+    return noMasquerade(from, source, address, ', which nobody outside has a route to');
+  }
+  for (const [host, met] of rules) {
+    const [rule] = rewriting(met, 'snat');
+    if (!rule) continue;
+    const text = `${describeRule(rule)} gives the packet the source address ${source}, which is not ${from.node}'s on the underlay: the answer does not come back to ${from.node}`;
+    return cause('snat-wrong-address', host, text);
+  }
+  const text = `packets for ${address} leave ${from.node} with the source address ${source}`;
+  return cause('snat-wrong-address', node, text);
+}
+
+/** The node's interface on the underlay. */
+function uplinkOf({ testbed }: Evidence, { node }: Host): string {
+  return Object.keys(testbed.plan.nodes[node]?.interfaces ?? {})[0] ?? 'eth0';
+}
+
+function noMasquerade(from: Host, source: string, address: string, so: string): NamedCause {
+  const text = `packets of ${hostName(from)} for ${address} leave ${from.node} with the pod's own address ${source}${so}`;
+  return cause('no-masquerade', { node: from.node, pod: '' }, text);
+}
+
+async function ownAddresses(evidence: Evidence, host: Host): Promise<string[]> {
+  const interfaces = await evidence.interfaces(host);
+  return interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address));
+}

@@ -1,0 +1,133 @@
+/** Why a DNS server is not heard: nobody listens, somebody drops, or its Service does not lead to it. */
+import { askDnsOnce, DNS_PORT, type DnsProtocol, type DnsQuestion } from '../probes/dns.ts';
+import type { DnsSymptom } from '../probes/dns-symptom.ts';
+import type { NamedCause, Symptom } from '../probes/symptom.ts';
+import { type Host, hostName } from '../testbed/host.ts';
+import { cause, type Evidence } from './evidence.ts';
+import { dropperIn, findDropper, sendAgain } from './find-in-filters.ts';
+import { rewriting } from './trace-rules.ts';
+
+type Found = NamedCause | null;
+type Explain = (symptom: Symptom) => Promise<Found>;
+
+interface Unheard {
+  readonly from: Host;
+  readonly to: Host;
+  readonly address: string;
+  readonly protocol: DnsProtocol;
+}
+
+const ANY_ADDRESS = ['0.0.0.0', '*', '::'];
+
+/** From the server outwards: its socket, its own pod, the way to the client, the Service. */
+export async function explainDnsSilence(
+  evidence: Evidence,
+  { from, to, address, protocol }: DnsSymptom & { kind: 'dns-silent' },
+  explain: Explain,
+): Promise<Found> {
+  const own = evidence.testbed.plan.pods[to.pod]?.address ?? address;
+  const atServer = await findAtServer(evidence, to, own, protocol);
+  if (atServer) return atServer;
+  const onTheWay = await explainUnreachable(evidence, { from, to, address: own, protocol }, explain);
+  if (onTheWay || address === own) return onTheWay;
+  return explainService(evidence, { from, to, address, protocol }, explain);
+}
+
+/** Asks once more, at the address of the server itself: a rule that drops it, or something else on the way. */
+async function explainUnreachable(
+  evidence: Evidence,
+  { from, to, address, protocol }: Unheard,
+  explain: Explain,
+): Promise<Found> {
+  if (await answers(evidence, from, address, protocol)) return null;
+  const dropped = await findDropped(evidence, { from, to, address, protocol });
+  if (dropped) return dropped;
+  const outcome = { kind: 'timeout', client: null, ttl: null } as const;
+  return explain({ kind: 'no-answer', from, to, address, protocol, port: DNS_PORT, outcome });
+}
+
+/** The rule that drops the question, or the answer to it, in any namespace that it may pass. */
+async function findDropped(evidence: Evidence, { from, to, address, protocol }: Unheard): Promise<Found> {
+  const { plan } = evidence.testbed;
+  const routers = Object.keys(plan.nodes).filter((node) => plan.nodes[node]?.podCidr === null);
+  const nodes = [from.node, ...routers, to.node].map((node): Host => ({ node, pod: '' }));
+  const hosts = [from, ...nodes, to].filter(
+    (host, index, all) => all.findIndex((other) => hostName(other) === hostName(host)) === index,
+  );
+  return dropperIn(
+    await sendAgain(evidence, hosts, [address], protocol, () => answers(evidence, from, address, protocol)),
+  );
+}
+
+async function findAtServer(
+  evidence: Evidence,
+  to: Host,
+  own: string,
+  protocol: DnsProtocol,
+): Promise<Found> {
+  const server = hostName(to);
+  const [here, other] = await Promise.all([
+    listening(evidence, to, protocol),
+    listening(evidence, to, protocol === 'udp' ? 'tcp' : 'udp'),
+  ]);
+  const name = `${protocol.toUpperCase()} port ${DNS_PORT}`;
+  if (here.length === 0) {
+    const half = other.length > 0 ? `, though somebody does on the other of UDP and TCP` : '';
+    return cause('no-listener', to, `nobody listens on ${name} in ${server}${half}`);
+  }
+  if (!here.some((each) => ANY_ADDRESS.includes(each) || each === own)) {
+    const text = `the server in ${server} listens at ${here.join(' and ')} alone, not at ${own}`;
+    return cause('dns-other-address', to, text);
+  }
+  if (await answers(evidence, to, own, protocol)) return null;
+  const dropped = await findDropper(evidence, to, to, own, { protocol, port: DNS_PORT });
+  if (dropped) return dropped;
+  const text = `somebody listens on ${name} in ${server}, and gives no answer that a resolver takes`;
+  return cause('dns-answer-invalid', to, text);
+}
+
+/** The server answers at its own address, and not at that of its Service. */
+async function explainService(
+  evidence: Evidence,
+  { from, address, protocol }: Unheard,
+  explain: Explain,
+): Promise<Found> {
+  const { plan } = evidence.testbed;
+  const [service, planned] =
+    Object.entries(plan.services).find(([, { clusterIp }]) => clusterIp === address) ?? [];
+  const port = planned?.ports.find(
+    (each) => each.port === DNS_PORT && each.protocol.toLowerCase() === protocol,
+  );
+  if (!service || !port) return null;
+  const wrong = { what: 'unanswered', outcome: 'timeout', count: 1, asked: 1, answered: [] } as const;
+  const found = await explain({ kind: 'service', from, service, address, port, wrong });
+  if (found) return found;
+  const hosts: Host[] = [from, { node: from.node, pod: '' }];
+  const seen = await sendAgain(evidence, hosts, [address], protocol, () =>
+    answers(evidence, from, address, protocol),
+  );
+  if (seen.rules.some(([, met]) => rewriting(met, 'dnat').length > 0)) return null;
+  const text = `no rule on ${from.node} translates ${address}:${DNS_PORT}/${protocol.toUpperCase()} for ${hostName(from)}`;
+  return cause('no-dnat', { node: from.node, pod: '' }, text);
+}
+
+async function answers(
+  evidence: Evidence,
+  from: Host,
+  server: string,
+  protocol: DnsProtocol,
+): Promise<boolean> {
+  const { testbed } = evidence;
+  const question: DnsQuestion = { name: `kubernetes.default.svc.${testbed.plan.cluster.domain}.`, type: 'A' };
+  return (await askDnsOnce(testbed, from, server, protocol, question)).status !== null;
+}
+
+/** The addresses at which somebody in the namespace listens on port 53. */
+async function listening({ testbed }: Evidence, host: Host, protocol: DnsProtocol): Promise<string[]> {
+  const argv = ['ss', '-Hln', protocol === 'udp' ? '-u' : '-t', 'sport', '=', `:${DNS_PORT}`];
+  const { stdout } = await testbed.probe(host, argv);
+  return stdout.split('\n').flatMap((line) => {
+    const local = /^\S+\s+\d+\s+\d+\s+(\S+):\d+\s/.exec(line)?.[1];
+    return local ? [local.replace(/^\[|\]$|%.*$/g, '')] : [];
+  });
+}

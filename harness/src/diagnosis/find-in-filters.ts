@@ -1,0 +1,155 @@
+/** Finds the rule that drops or rewrites a probe, in any namespace it passes. */
+import { forgetUnresolvedNeighbours } from '../probes/kernel-state.ts';
+import { ask, type Protocol } from '../probes/reach.ts';
+import type { NamedCause } from '../probes/symptom.ts';
+import { type Host, hostName } from '../testbed/host.ts';
+import { cause, type Evidence } from './evidence.ts';
+import { watchTrafficControl } from './find-in-traffic-control.ts';
+import { readLegacyCounters, rulesThatCounted } from './legacy-rules.ts';
+import { describeRule, dropping, rewriting, type TracedRule, traceRules } from './trace-rules.ts';
+import type { Opening } from './trace-table.ts';
+
+/** Long enough for ARP and one echo on one machine, short enough for a diagnosis. */
+const PROBE_MS = 250;
+const PORT_NOBODY_HAS = 9;
+
+/** What to send again: as exactly as it is known what got no answer. */
+export interface Resent {
+  readonly protocol: Protocol;
+  readonly port?: number;
+  readonly size?: number;
+}
+
+/** What was seen while a probe was sent again. */
+export interface SentAgain {
+  readonly rules: readonly (readonly [Host, readonly TracedRule[]])[];
+  /** What traffic control dropped meanwhile. */
+  readonly dropped: NamedCause | null;
+}
+
+/** What stops a probe that gets no answer: a rule that drops it, or one that sends the answer elsewhere. */
+export async function findDropper(
+  evidence: Evidence,
+  from: Host,
+  to: Host,
+  address: string,
+  resent?: Resent,
+): Promise<NamedCause | null> {
+  const seen = await sendAgain(evidence, namespacesBetween(from, to), [address], resent?.protocol, () =>
+    probe(evidence, from, address, resent),
+  );
+  return dropperIn(seen) ?? rewriterIn(seen, 'dnat') ?? rewriterIn(seen, 'snat');
+}
+
+/** The rule that changes the source address of a probe. */
+export async function findRewriter(
+  evidence: Evidence,
+  from: Host,
+  to: Host,
+  address: string,
+  resent?: Resent,
+): Promise<NamedCause | null> {
+  const seen = await sendAgain(evidence, namespacesBetween(from, to), [address], resent?.protocol, () =>
+    probe(evidence, from, address, resent),
+  );
+  return rewriterIn(seen, 'snat');
+}
+
+/** The rule that sets the TTL of a probe. */
+export async function findTtlRewriter(
+  evidence: Evidence,
+  from: Host,
+  to: Host,
+  address: string,
+): Promise<NamedCause | null> {
+  const resent: Resent = { protocol: 'udp' };
+  const { rules } = await sendAgain(evidence, namespacesBetween(from, to), [address], 'udp', () =>
+    probe(evidence, from, address, resent),
+  );
+  for (const [host, met] of rules) {
+    const first = met.find(({ rule }) => /\bttl set\b|-j TTL\b|\bTTL\b/.test(rule));
+    if (first) return cause('ttl-rewritten', host, `${describeRule(first)} sets the TTL`);
+  }
+  return null;
+}
+
+export function dropperIn({ rules, dropped }: SentAgain): NamedCause | null {
+  for (const [host, met] of rules) {
+    const [first] = dropping(met);
+    if (first) return cause('filter-drop', host, `${describeRule(first)} drops it`);
+  }
+  return dropped;
+}
+
+export function rewriterIn({ rules }: SentAgain, side: 'snat' | 'dnat'): NamedCause | null {
+  for (const [host, met] of rules) {
+    const [first] = rewriting(met, side);
+    if (!first) continue;
+    return side === 'snat'
+      ? cause('snat-on-pod-traffic', host, `${describeRule(first)} rewrites the source address`)
+      : cause('dnat-on-pod-traffic', host, `${describeRule(first)} sends it elsewhere`);
+  }
+  return null;
+}
+
+/** Sends once more, and returns the rules that were met, namespace by namespace. */
+export async function sendAgain(
+  evidence: Evidence,
+  hosts: readonly Host[],
+  addresses: readonly string[],
+  protocol: Protocol | undefined,
+  send: () => Promise<unknown>,
+  only?: readonly Opening[],
+): Promise<SentAgain> {
+  let dropped: NamedCause | null = null;
+  const legacyRules = new Map<Host, readonly TracedRule[]>();
+  const watched = async () => {
+    const readLegacy = () => Promise.all(hosts.map((host) => readLegacyCounters(evidence.testbed, host)));
+    const [stop, before] = await Promise.all([watchTrafficControl(evidence, hosts), readLegacy()]);
+    await send();
+    const [found, after] = await Promise.all([stop(), readLegacy()]);
+    dropped = found;
+    for (const [index, host] of hosts.entries()) {
+      legacyRules.set(host, rulesThatCounted(before[index] ?? new Map(), after[index] ?? new Map()));
+    }
+  };
+  // The tracers nest: each one is ready before the probe inside it is sent, and one probe serves all.
+  const rules: [Host, TracedRule[]][] = [];
+  const nest = hosts.reduceRight<() => Promise<unknown>>(
+    (inner, host) => async () => {
+      let sent = false;
+      const once = () => {
+        sent = true;
+        return inner();
+      };
+      const met = await traceRules(evidence.testbed, host, { addresses, protocol, only }, once);
+      if (!sent) await inner();
+      rules.push([host, [...met, ...(legacyRules.get(host) ?? [])]]);
+    },
+    watched,
+  );
+  await nest();
+  const order = hosts.map(hostName);
+  rules.sort(([a], [b]) => order.indexOf(hostName(a)) - order.indexOf(hostName(b)));
+  return { rules, dropped };
+}
+
+/** The namespaces that a packet between two hosts of a node passes, in order. */
+function namespacesBetween(from: Host, to: Host): Host[] {
+  const hosts: Host[] = [from, { node: from.node, pod: '' }, { node: to.node, pod: '' }, to];
+  return hosts.filter(
+    (host, index) => hosts.findIndex((other) => hostName(other) === hostName(host)) === index,
+  );
+}
+
+async function probe(
+  { testbed }: Evidence,
+  from: Host,
+  address: string,
+  resent: Resent | undefined,
+): Promise<void> {
+  await forgetUnresolvedNeighbours(testbed, from);
+  const question = { address, port: PORT_NOBODY_HAS, timeoutMs: PROBE_MS };
+  const sent: Resent[] = resent ? [resent] : [{ protocol: 'icmp' }, { protocol: 'tcp' }, { protocol: 'udp' }];
+  await Promise.all(sent.map((each) => ask(testbed, from, { ...question, ...each })));
+}

@@ -1,0 +1,134 @@
+/** Why a client of a Service gets no answer: not translated, translated wrongly, or lost after that. */
+import { interfaceWith } from '../probes/cable.ts';
+import type { Flow } from '../probes/flows.ts';
+import { readRoute } from '../probes/kernel-state.ts';
+import type { OutcomeKind } from '../probes/reach.ts';
+import type { ServiceAsked } from '../probes/service-symptom.ts';
+import type { NamedCause } from '../probes/symptom.ts';
+import { type Host, hostName } from '../testbed/host.ts';
+import { cause, type Evidence } from './evidence.ts';
+import { findReversePath } from './find-at-receiver.ts';
+import { findOneWay } from './find-between-nodes.ts';
+import { dropperIn, type SentAgain } from './find-in-filters.ts';
+import { explainNoRoute } from './find-no-route.ts';
+import { findOnPath } from './find-on-path.ts';
+import { askAgain, describePort, explainOtherTarget, explainStranger, nodeOf } from './find-service.ts';
+import { findBypassingBridge, findHairpin } from './find-service-on-bridge.ts';
+import { findUntranslated } from './find-service-untranslated.ts';
+import { addressesOf, flowsOf, serviceOf, sortFlows } from './service-flows.ts';
+import { targetsIn } from './service-rules.ts';
+
+type Found = NamedCause | null;
+
+export async function findServiceSilence(
+  evidence: Evidence,
+  asked: ServiceAsked,
+  outcome: OutcomeKind,
+): Promise<Found> {
+  const { from, address } = asked;
+  const route = await readRoute(evidence.testbed, from, address);
+  if (route.kind === 'none') {
+    return explainNoRoute(evidence, from, await evidence.interfaces(from), address, route.error);
+  }
+  if (outcome === 'wrong-server') {
+    const text = `what answers ${hostName(from)} at ${describePort(asked)} is no endpoint of ${asked.service}, but somebody else`;
+    return cause('wrong-server', from, text);
+  }
+  const flows = sortFlows(await flowsOf(evidence, asked), evidence, asked);
+  const [stranger] = flows.toStrangers;
+  if (stranger) return explainStranger(evidence, asked, targetOf(stranger));
+  const [elsewhere] = flows.toOtherPorts;
+  if (elsewhere) return explainOtherTarget(evidence, asked, targetOf(elsewhere));
+  const translated = flows.answered.length + flows.lost.length;
+  if (flows.untranslated.length > 0 && translated > 0) {
+    const node = nodeOf(from);
+    const all = flows.untranslated.length + translated;
+    const text = `${node.node} left ${flows.untranslated.length} of ${all} connections to ${describePort(asked)} untranslated: none of its rules took them`;
+    return cause('last-rule-conditional', node, text);
+  }
+  if (flows.untranslated.length > 0) return findUntranslated(evidence, asked);
+
+  const answering = new Set(flows.answered.map(({ answers }) => answers));
+  for (const [endpoint, host] of addressesOf(evidence, serviceOf(evidence, asked))) {
+    const lost = flows.lost.find(({ answers }) => answers === endpoint);
+    if (!lost && answering.has(endpoint)) continue;
+    const found = await findLostBetween(evidence, asked, host, endpoint, lost);
+    if (found) return found;
+  }
+  const silent = serviceOf(evidence, asked).endpoints.filter(
+    (pod) => !answering.has(evidence.testbed.plan.pods[pod]?.address ?? ''),
+  );
+  const seen = await askAgain(evidence, asked, silent);
+  const dropper = dropperIn(seen);
+  if (dropper) return dropper;
+  // A flow whose first answer is a refusal is gone from the table at once (nf_conntrack_proto_tcp.c): ask the rules.
+  const refused = outcome === 'refused' || outcome === 'reset';
+  const wrongTarget = refused ? await findWrongTarget(evidence, asked, seen) : null;
+  if (wrongTarget) return wrongTarget;
+  if (refused) return findNoListener(evidence, asked);
+  return flows.answered.length + flows.lost.length === 0 ? findUntranslated(evidence, asked) : null;
+}
+
+/** Why an endpoint does not answer, or is not reached. `lost` is a flow to it without an answer, where there is one. */
+async function findLostBetween(
+  evidence: Evidence,
+  asked: ServiceAsked,
+  endpoint: Host,
+  address: string,
+  lost: Flow | undefined,
+): Promise<Found> {
+  const { from } = asked;
+  if (hostName(from) === hostName(endpoint)) return findHairpin(evidence, asked, lost);
+  const bypassed = lost ? await findBypassingBridge(evidence, asked, endpoint, lost) : null;
+  if (bypassed) return bypassed;
+  const there = await (from.node === endpoint.node ? findOnPath : findOneWay)(
+    evidence,
+    from,
+    endpoint,
+    address,
+  );
+  if (there || from.node === endpoint.node) return there;
+  const own = evidence.testbed.plan.pods[from.pod]?.address;
+  const returnsTo = lost?.returnsTo ?? own;
+  if (!returnsTo) return null;
+  const receiver = returnsTo === own ? from : nodeOf(from);
+  const back = await findOneWay(evidence, endpoint, receiver, returnsTo);
+  if (back || receiver.pod) return back;
+  const incoming = interfaceWith(await evidence.interfaces(receiver), returnsTo);
+  return incoming ? findReversePath(evidence, receiver, incoming.name, address) : null;
+}
+
+/** A rule that was met and translates to another port or address than it should. */
+async function findWrongTarget(evidence: Evidence, asked: ServiceAsked, seen: SentAgain): Promise<Found> {
+  const endpoints = addressesOf(evidence, serviceOf(evidence, asked));
+  // Another diagnosis may trace another Service meanwhile.
+  const other = asked.port.protocol === 'TCP' ? /\budp\b/ : /\btcp\b/;
+  const met = seen.rules.flatMap(([, each]) => each).filter(({ rule }) => !other.test(rule));
+  for (const { rule } of met) {
+    for (const [address, port] of targetsIn(rule)) {
+      const at = `${address}:${port ?? asked.port.port}`;
+      if (!endpoints.has(address)) return explainStranger(evidence, asked, at);
+      if ((port ?? asked.port.port) !== asked.port.targetPort) return explainOtherTarget(evidence, asked, at);
+    }
+  }
+  return null;
+}
+
+/** Nobody listens where the rules lead to. */
+async function findNoListener(evidence: Evidence, asked: ServiceAsked): Promise<Found> {
+  const states = await evidence.testbed.standApps();
+  for (const pod of serviceOf(evidence, asked).endpoints) {
+    const state = states.get(`pod/${pod}`);
+    const host = evidence.testbed.host(`pod/${pod}`);
+    if (state?.kind === 'gone') return cause('no-namespace', host, `pod ${pod} has no network namespace`);
+    if (state?.kind === 'taken') {
+      const text = `another program listens on port ${state.port} in pod ${pod}, so its server cannot`;
+      return cause('no-listener', host, text);
+    }
+  }
+  return null;
+}
+
+function targetOf({ answers, answersFromPort }: Flow): string {
+  return `${answers}:${answersFromPort}`;
+}

@@ -1,0 +1,117 @@
+/** Why no rule of a node takes what is for its node port: another number, another protocol, other senders, or none at all. */
+import { isRedirected } from '../probes/conntrack.ts';
+import { sample, sharesOf } from '../probes/sample.ts';
+import type { NamedCause } from '../probes/symptom.ts';
+import { hostName } from '../testbed/host.ts';
+import { cause, type Evidence } from './evidence.ts';
+import { callAgain, type NodePortCall, outsiders, serviceOf } from './node-port-evidence.ts';
+import { describeRule, traceRules } from './trace-rules.ts';
+
+const PATIENCE_MS = 200;
+
+export async function explainUntaken(evidence: Evidence, call: NodePortCall): Promise<NamedCause> {
+  const { to, port, protocol, service } = call;
+  const number = `${protocol.toUpperCase()} port ${port}`;
+  return (
+    (await findOtherSenders(evidence, call)) ??
+    (await findOtherProtocol(evidence, call)) ??
+    (await findOtherNumber(evidence, call)) ??
+    cause(
+      'no-node-port',
+      to,
+      `no rule of ${to.node} takes what is for its ${number}, the node port of ${service}`,
+    )
+  );
+}
+
+/** The same call from outside is taken: the rules make a difference between senders. */
+async function findOtherSenders(evidence: Evidence, call: NodePortCall): Promise<NamedCause | null> {
+  const { from, to, port } = call;
+  const own = Object.values(evidence.testbed.plan.nodes[to.node]?.interfaces ?? {})[0]?.address ?? '';
+  const others = [...outsiders(evidence), { node: to.node, pod: '' }].filter(
+    (host) => hostName(host) !== hostName(from),
+  );
+  for (const other of others) {
+    const { flows } = await callAgain(evidence, { ...call, from: other, address: own }, to, 4);
+    if (!flows.some(isRedirected)) continue;
+    const taken = `what ${hostName(other)} sends to port ${port} of ${to.node} is taken`;
+    if (from.node === to.node && !from.pod && !call.address.startsWith('127.')) {
+      const text = `${taken}, and what ${to.node} sends there itself is not: that enters by nat OUTPUT`;
+      return cause('service-hook-missing', to, text);
+    }
+    const rule = await findCondition(evidence, call);
+    const named = rule ? `: "${rule}"` : '';
+    const text = `${taken}, and what ${hostName(from)} sends to ${call.address} is not${named}`;
+    return cause('node-port-not-for-all', to, text);
+  }
+  return null;
+}
+
+/** A rule on the way that names an interface or a sender. */
+async function findCondition({ testbed }: Evidence, { to, port }: NodePortCall): Promise<string | null> {
+  const printed = await Promise.all(
+    [
+      ['iptables-save', '-t', 'nat'],
+      ['nft', 'list', 'ruleset'],
+    ].map(async (argv) => (await testbed.probe(to, argv)).stdout),
+  );
+  const lines = printed
+    .join('\n')
+    .split('\n')
+    .map((line) => line.trim());
+  const conditional = lines.filter((line) => /(^| )-i |\biifname\b|\biif\b|-A .* -s |ip saddr/.test(line));
+  return (
+    conditional.find((line) => line.includes(String(port))) ??
+    conditional.find((line) => /dst-type LOCAL|fib daddr|NODEPORT|PREROUTING|prerouting/i.test(line)) ??
+    null
+  );
+}
+
+/** The other protocol with the same number is taken by a rule that names that number. */
+async function findOtherProtocol(evidence: Evidence, call: NodePortCall): Promise<NamedCause | null> {
+  const { testbed } = evidence;
+  const { from, to, address, port, protocol, service } = call;
+  const other = protocol === 'tcp' ? 'udp' : 'tcp';
+  const only = [{ destination: address, destinationPort: port }];
+  const traced = { addresses: [address], protocol: other, only } as const;
+  const met = await traceRules(testbed, to, traced, () =>
+    sample(testbed, from, { protocol: other, address, port, count: 1, timeoutMs: PATIENCE_MS }),
+  );
+  const rule = met.find((each) => new RegExp(`\\b${port}\\b`).test(each.rule));
+  if (!rule) return null;
+  const text = `${describeRule(rule)} is for ${other.toUpperCase()}; the port of ${service} is ${protocol.toUpperCase()}`;
+  return cause('wrong-protocol', to, text);
+}
+
+/** A number of the node port range that the rules name, that no Service has, and that leads to this one's backends. */
+async function findOtherNumber(evidence: Evidence, call: NodePortCall): Promise<NamedCause | null> {
+  const { testbed } = evidence;
+  const { from, to, address, protocol, port, service } = call;
+  const { services } = testbed.plan;
+  const planned = Object.values(services).flatMap(({ ports }) => ports.map(({ nodePort }) => nodePort));
+  const dumps = await Promise.all(
+    [
+      ['iptables-save', '-t', 'nat'],
+      ['nft', 'list', 'ruleset'],
+      ['ipset', 'list'],
+    ].map(async (argv) => (await testbed.probe(to, argv)).stdout),
+  );
+  const numbers = [...dumps.join('\n').matchAll(/\b(3[0-2]\d{3})\b/g)].map(([number]) => Number(number));
+  const strange = [...new Set(numbers)].filter(
+    (number) => number >= 30_000 && number <= 32_767 && !planned.includes(number),
+  );
+  const { endpoints } = serviceOf(services, service);
+  for (const number of strange.slice(0, 20)) {
+    const asked = await sample(testbed, from, {
+      protocol,
+      address,
+      port: number,
+      count: 4,
+      timeoutMs: PATIENCE_MS,
+    });
+    if (![...sharesOf(asked).keys()].some((server) => endpoints.includes(server))) continue;
+    const text = `${to.node} sends what is for port ${number} to the backends of ${service}; its node port is ${port}`;
+    return cause('wrong-node-port', to, text);
+  }
+  return null;
+}

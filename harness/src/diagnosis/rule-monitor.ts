@@ -1,0 +1,102 @@
+/**
+ * `nft monitor` in one namespace, with tables of ours that mark packets for tracing (man 8 nft, "Monitor"). The tables
+ * are owned by the process that makes them, so the kernel removes them with it, whatever ends it.
+ *
+ * The monitor tells of new tables and of traced packets in the order in which the kernel had them. So a table that
+ * is added and told of is how we know that it listens, and that it has told all that came before.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Host } from '../testbed/host.ts';
+import type { Job } from '../testbed/session.ts';
+import type { Testbed } from '../testbed/testbed.ts';
+import { TRACE_TABLE } from './trace-table.ts';
+
+/** A machine that is busy with a class may take as long. */
+const LISTENS_WITHIN_MS = 3_000;
+const TELLS_WITHIN_MS = 2_000;
+const ASK_AGAIN_MS = 20;
+
+export class RuleMonitor {
+  /** The name of the tables that mark, one in each family. */
+  readonly table: string;
+  readonly #monitor: Job;
+  readonly #tables: Job;
+  #marks = 0;
+  #unread = '';
+  #told: { readonly mark: string; resolve(): void } | null = null;
+
+  /**
+   * Returns when it listens.
+   *
+   * @param tables makes the commands that add the tables of a name
+   * @param onText what it prints, in pieces
+   * @throws when the session with the testbed ends
+   */
+  static async begin(
+    testbed: Testbed,
+    host: Host,
+    tables: (name: string) => readonly string[],
+    onText: (text: string) => void,
+  ): Promise<RuleMonitor> {
+    const monitor = new RuleMonitor(testbed, host, onText);
+    try {
+      for (const command of tables(monitor.table)) monitor.#tables.write(command);
+      await monitor.#mark(LISTENS_WITHIN_MS);
+      return monitor;
+    } catch (error) {
+      await monitor.stop();
+      throw error;
+    }
+  }
+
+  private constructor(testbed: Testbed, host: Host, onText: (text: string) => void) {
+    this.table = `${TRACE_TABLE}_${randomBytes(3).toString('hex')}`;
+    const deadlineMs = Number.POSITIVE_INFINITY;
+    this.#monitor = testbed.startProbe(host, ['nft', 'monitor'], {
+      deadlineMs,
+      onOutput: (text) => {
+        onText(text);
+        this.#hear(text);
+      },
+    });
+    this.#tables = testbed.startProbe(host, ['nft', '--interactive'], { deadlineMs });
+    // A session that ends under a trace which nobody waits for any more is no error of that trace.
+    for (const { done } of [this.#monitor, this.#tables]) done.catch(() => {});
+  }
+
+  /** Resolves when all that the kernel had to tell until now is told. */
+  async settle(): Promise<void> {
+    await this.#mark(TELLS_WITHIN_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#tables.endInput();
+    this.#monitor.kill();
+    await Promise.allSettled([this.#tables.done, this.#monitor.done]);
+  }
+
+  /** Adds tables until the monitor tells of one. */
+  async #mark(withinMs: number): Promise<void> {
+    const heard = Promise.withResolvers<true>();
+    const mark = `${this.table}_${this.#marks++}_`;
+    this.#told = { mark, resolve: () => heard.resolve(true) };
+    const ended = Promise.race([this.#monitor.done, this.#tables.done]).then(() => true as const);
+    ended.catch(() => {});
+    const deadline = performance.now() + withinMs;
+    for (let asked = 0; performance.now() < deadline; asked++) {
+      this.#tables.write(`add table ip ${mark}${asked} { flags owner; }\n`);
+      if (await Promise.race([heard.promise, ended, delay(ASK_AGAIN_MS, false)])) return;
+    }
+  }
+
+  #hear(text: string): void {
+    const unread = `${this.#unread}${text}`;
+    if (this.#told && unread.includes(this.#told.mark)) {
+      this.#told.resolve();
+      this.#told = null;
+    }
+    // A name may be cut in two.
+    this.#unread = unread.slice(-this.table.length * 2);
+  }
+}

@@ -1,0 +1,190 @@
+/** Grades many submissions side by side, each in a fresh testbed that is made while others are graded. */
+import { errorText } from '../errors.ts';
+import type { LoadedLab } from '../lab/load-lab.ts';
+import type { Docker } from '../testbed/docker.ts';
+import { type FreshTestbed, makeFresh } from '../testbed/ephemeral.ts';
+import type { AddressPlan } from '../topology/plan.ts';
+import { type Attempt, gradeOne } from './grade-one.ts';
+import type { Graded } from './graded.ts';
+import { judge, type Subject } from './judge.ts';
+import { asOwnDoing, endedTwice, failedAlike, guideSubmission } from './second-verdict.ts';
+import type { Submission } from './submissions/submission.ts';
+
+export interface Task {
+  readonly subject: Subject;
+  readonly submission: Submission;
+  readonly plan: AddressPlan;
+}
+
+export interface GradeAllOptions {
+  readonly lab: LoadedLab;
+  readonly image: string;
+  readonly jobs: number;
+  readonly timeLimitMs: number;
+  readonly signal: AbortSignal;
+  /** Told in the order in which verdicts are reached; the next is told after this one was taken in. */
+  readonly onVerdict: (task: Task, graded: Graded) => Promise<void>;
+  /** Told of what goes wrong beside the verdicts, such as a testbed that cannot be removed. */
+  readonly onTrouble?: (text: string) => void;
+}
+
+/**
+ * @throws the reason of `signal` when it is aborted. Whatever happens, nobody works on a testbed any more when it
+ * returns, and none is left but those whose removal was told as trouble.
+ */
+export async function gradeAll(
+  docker: Docker,
+  tasks: readonly Task[],
+  options: GradeAllOptions,
+): Promise<void> {
+  await using testbeds = new Testbeds(docker, options);
+  const waiting = [...tasks];
+  const alone: Task[] = [];
+  const beside = options.jobs > 1 && tasks.length > 1;
+  const gradeTask = async (task: Task, mayWait: boolean) => {
+    const began = performance.now();
+    const first = testbeds.take(task);
+    const next = waiting[0];
+    if (next) testbeds.prepare(next);
+    let attempt = await tryOnce(docker, task, first, testbeds, options);
+    if (attempt.waited && mayWait) {
+      alone.push(task);
+      return;
+    }
+    const firstError = attempt.error;
+    if (firstError !== null) {
+      const second = await tryOnce(docker, task, testbeds.take(task), testbeds, options);
+      attempt = await secondVerdict(docker, task, attempt, second, testbeds, options);
+    }
+    const durationMs = performance.now() - began;
+    const attempts = firstError === null ? 1 : 2;
+    const more = { attempts, durationMs, notes: task.submission.notes, firstError };
+    await options.onVerdict(task, judge(task.subject, options.lab, attempt, more));
+  };
+  const work = async () => {
+    for (let task = waiting.shift(); task; task = waiting.shift()) await gradeTask(task, beside);
+  };
+  const worker = () =>
+    work().catch((error: unknown) => {
+      waiting.length = 0;
+      throw error;
+    });
+  const ended = await Promise.allSettled(Array.from({ length: options.jobs }, worker));
+  for (const each of ended) if (each.status === 'rejected') throw each.reason;
+  // Some locks of the kernel are one for the whole machine: who waited for them beside others runs again alone.
+  for (const task of alone) await gradeTask(task, false);
+}
+
+async function tryOnce(
+  docker: Docker,
+  task: Task,
+  making: Promise<FreshTestbed>,
+  testbeds: Testbeds,
+  { lab, timeLimitMs, signal }: GradeAllOptions,
+): Promise<Attempt> {
+  let fresh: FreshTestbed;
+  try {
+    fresh = await making;
+  } catch (error) {
+    signal.throwIfAborted();
+    const nothing = { report: null, steps: [], notes: [], killed: [], waited: false };
+    return { ...nothing, began: false, error: errorText(error) };
+  }
+  try {
+    return await gradeOne(docker, lab, fresh.testbed, task.submission, { timeLimitMs, signal });
+  } finally {
+    testbeds.giveBack(making, fresh);
+  }
+}
+
+/**
+ * Two attempts that fail in the same way say something of the submission, where the grader can check the guide's
+ * network at the same time: nobody gets around a verdict by what the grader cannot bear.
+ */
+async function secondVerdict(
+  docker: Docker,
+  task: Task,
+  first: Attempt,
+  second: Attempt,
+  testbeds: Testbeds,
+  options: GradeAllOptions,
+): Promise<Attempt> {
+  if (endedTwice(first, second)) return { ...second, error: null };
+  if (!failedAlike(first, second)) return second;
+  const control: Task = { ...task, submission: guideSubmission(options.lab) };
+  const timeLimitMs = Math.max(options.timeLimitMs, CONTROL_LIMIT_MS);
+  const attempt = await tryOnce(docker, control, testbeds.take(control), testbeds, {
+    ...options,
+    timeLimitMs,
+  });
+  const fine = attempt.report?.checks.every(({ verdict }) => verdict === 'pass' || verdict === 'skipped');
+  return fine ? asOwnDoing(options.lab, task.subject.seed, second) : second;
+}
+
+/** The guide's commands take a few seconds. */
+const CONTROL_LIMIT_MS = 60_000;
+
+/** The testbeds of one grading: made ahead, handed out once, removed in the background. */
+class Testbeds implements AsyncDisposable {
+  readonly #docker: Docker;
+  readonly #options: GradeAllOptions;
+  readonly #ahead = new Map<Task, Promise<FreshTestbed>>();
+  readonly #standing = new Set<Promise<FreshTestbed>>();
+  readonly #removing = new Set<Promise<void>>();
+  readonly #abort: () => void;
+
+  constructor(docker: Docker, options: GradeAllOptions) {
+    this.#docker = docker;
+    this.#options = options;
+    // What runs in a testbed ends with it: this is how Ctrl-C reaches commands and checks in flight.
+    this.#abort = () => {
+      for (const making of this.#standing) making.then((fresh) => fresh.remove()).catch(() => {});
+    };
+    options.signal.addEventListener('abort', this.#abort);
+  }
+
+  prepare(task: Task): void {
+    if (this.#ahead.has(task) || this.#options.signal.aborted) return;
+    this.#ahead.set(task, this.#make(task));
+  }
+
+  take(task: Task): Promise<FreshTestbed> {
+    const prepared = this.#ahead.get(task) ?? this.#make(task);
+    this.#ahead.delete(task);
+    return prepared;
+  }
+
+  giveBack(making: Promise<FreshTestbed>, fresh: FreshTestbed): void {
+    this.#standing.delete(making);
+    const removing = fresh
+      .remove()
+      .catch((error: unknown) =>
+        this.#options.onTrouble?.(
+          `Could not remove a testbed: ${errorText(error)} The next command tries again.`,
+        ),
+      )
+      .finally(() => this.#removing.delete(removing));
+    this.#removing.add(removing);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    for (const making of [...this.#standing]) {
+      await making.then(
+        (fresh) => this.giveBack(making, fresh),
+        () => {},
+      );
+    }
+    await Promise.all(this.#removing);
+  }
+
+  #make(task: Task): Promise<FreshTestbed> {
+    const { lab, image, signal } = this.#options;
+    const { number, topology, start } = lab;
+    const making = makeFresh(this.#docker, { lab: number, topology, plan: task.plan, image, start }, signal);
+    this.#standing.add(making);
+    // Whoever takes it hears of its failure; one that nobody takes any more does not matter.
+    making.catch(() => this.#standing.delete(making));
+    return making;
+  }
+}

@@ -1,0 +1,82 @@
+/** What must be true of packets that leave the cluster: as whom the server outside sees a pod. */
+import { hostName } from '../testbed/host.ts';
+import type { Network } from './network.ts';
+import { describeOutcome } from './reach.ts';
+import { type Sample, sample } from './sample.ts';
+import { CheckFailure } from './symptom.ts';
+
+/** The server outside answers a host, and sees it by the one address given, over TCP and UDP. */
+export async function expectSeenAs(
+  network: Network,
+  from: string,
+  to: string,
+  wanted: string,
+): Promise<void> {
+  const hosts = { from: network.testbed.host(from), to: network.testbed.host(to) };
+  const address = await network.addressOf(to);
+  const { tcpPort, udpPort } = await network.server(to);
+  const expected = `${to} to see ${from} as ${wanted}`;
+  for (const protocol of ['tcp', 'udp'] as const) {
+    const port = protocol === 'tcp' ? tcpPort : udpPort;
+    const outcome = await network.outcome(protocol, from, to, address);
+    if (outcome.kind !== 'answer' || outcome.client === null) {
+      const silence = { kind: 'no-answer', ...hosts, address, protocol, port, outcome } as const;
+      throw new CheckFailure(expected, describeOutcome(protocol, outcome), silence);
+    }
+    if (outcome.client === wanted) continue;
+    const seen = outcome.client;
+    const symptom = { kind: 'seen-as', ...hosts, address, protocol, port, seen, wanted } as const;
+    throw new CheckFailure(expected, `${protocol}: ${to} saw ${seen}`, symptom);
+  }
+}
+
+/** The server outside sees a pod as the node that it is on: by the address of the node on the underlay. */
+export function expectSeenAsNode(network: Network, from: string, to: string): Promise<void> {
+  const { node } = network.testbed.host(from);
+  return expectSeenAs(network, from, to, uplinkAddress(network, node));
+}
+
+/** The server outside sees the pod's own address. */
+export async function expectSeenAsItself(network: Network, from: string, to: string): Promise<void> {
+  return expectSeenAs(network, from, to, await network.addressOf(from));
+}
+
+/** Requests over one connection to the server that stands in a host: all are answered, to one and the same client. */
+export async function expectLastingConnection(network: Network, from: string, to: string): Promise<void> {
+  const { testbed } = network;
+  await network.once('stand apps', () => testbed.standApps());
+  const address = await network.addressOf(to);
+  const port = network.plan.servers[to]?.[0] ?? 80;
+  const { patienceMs: timeoutMs } = network;
+  const question = { protocol: 'tcp', address, port, count: 1, requests: REQUESTS, timeoutMs } as const;
+  const asked = await sample(testbed, testbed.host(from), question);
+  const answered = asked.answers.reduce((sum, { count }) => sum + count, 0);
+  if (answered === REQUESTS && asked.answers.length === 1) return;
+  const hosts = { from: testbed.host(from), to: testbed.host(to) };
+  const outcome = { kind: [...asked.others.keys()][0] ?? 'timeout', client: null, ttl: null } as const;
+  const symptom = { kind: 'no-answer', ...hosts, address, protocol: 'tcp', port, outcome } as const;
+  // What cuts off a connection in the middle does nothing to a new one: the diagnosis has to see one that is cut off.
+  const again = sample(testbed, testbed.host(from), { ...question, timeoutMs: 3 * timeoutMs });
+  const [cause] = await Promise.all([network.explain(symptom), again]);
+  throw new CheckFailure(
+    `${REQUESTS} requests of ${from} over one connection to ${to}, all answered`,
+    describeSample(asked),
+    symptom,
+    cause,
+  );
+}
+
+/** More than fit into the packets that open and close a connection. */
+const REQUESTS = 40;
+
+function describeSample({ answers, others }: Sample): string {
+  const parts = answers.map(({ server, client, count }) => `${count} answered by ${server} to ${client}`);
+  for (const [kind, count] of others) parts.push(`${count} ${kind}`);
+  return parts.join(', ') || 'nothing';
+}
+
+function uplinkAddress(network: Network, node: string): string {
+  const address = Object.values(network.plan.nodes[node]?.interfaces ?? {})[0]?.address;
+  if (!address) throw new Error(`${hostName({ node, pod: '' })} has no address on the underlay`);
+  return address;
+}

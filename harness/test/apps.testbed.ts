@@ -1,0 +1,128 @@
+/** The servers that stand in a testbed: they answer whoever asks, prove that they are ours, and come back. */
+import { sample, sharesOf } from '../src/probes/sample.ts';
+import { parseTopology } from '../src/topology/read-topology.ts';
+import { mustAsLearner } from './observe.ts';
+import { startTestbed } from './testbeds.ts';
+
+const topology = parseTopology(
+  `name: apps
+networks: { underlay: { cidr: 192.168.56.0/24 } }
+nodes:
+  node1: { interfaces: { eth0: { network: underlay, host: 11 } }, podCidr: 10.244.1.0/24, pods: [a, b] }
+  node2: { interfaces: { eth0: { network: underlay, host: 12 } } }
+servers: { a: [8080], b: [8080], node2: [80, 53] }
+`,
+  'apps.yaml',
+);
+
+test('a learner asks them with curl and over UDP, and sees who answered whom', async () => {
+  await using started = await startTestbed(topology);
+  const { testbed } = started;
+  const said = await mustAsLearner(testbed, 'node1', 'curl -s http://192.168.56.12/');
+  expect(said).toMatch(/^node2 at 192\.168\.56\.12:80 answers 192\.168\.56\.11:\d+\n$/);
+  const datagram = await mustAsLearner(testbed, 'node1', 'echo hi | socat -T1 - UDP:192.168.56.12:53');
+  expect(datagram).toMatch(/^node2 at 192\.168\.56\.12:53 answers 192\.168\.56\.11:\d+ ttl 64\n$/);
+});
+
+test('many are asked at once, and each answer is known to be ours', async () => {
+  await using started = await startTestbed(topology);
+  const { testbed } = started;
+  const question = { address: '192.168.56.12', port: 80, count: 300, timeoutMs: 10_000 };
+  const client = testbed.host('node1');
+  for (const protocol of ['tcp', 'udp'] as const) {
+    const asked = await sample(testbed, client, { ...question, protocol, requests: 2 });
+    expect(asked.others).toEqual(new Map());
+    expect(asked.moved).toBe(0);
+    expect(sharesOf(asked)).toEqual(new Map([['node2', 600]]));
+    expect(asked.answers[0]).toMatchObject({ at: '192.168.56.12:80', client: '192.168.56.11' });
+  }
+  const closed = await sample(testbed, client, { ...question, protocol: 'tcp', port: 81 });
+  expect(closed.others).toEqual(new Map([['refused', 300]]));
+  const silent = await sample(testbed, client, {
+    ...question,
+    protocol: 'tcp',
+    address: '192.168.56.99',
+    timeoutMs: 300,
+  });
+  expect([...silent.others.keys()]).toEqual(['timeout']);
+});
+
+/** Asks a real server with the challenge that it was asked with, and says the same with other addresses. */
+const FORGER = `read -r line
+id=$(printf %s "$line" | sed -n 's/.*challenge=\\([0-9a-f]*\\).*/\\1/p')
+said=$(curl -s "http://192.168.56.12/?challenge=$id" | sed "$CHANGE")
+[ "$1" = tcp ] && printf 'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n' $((\${#said} + 1))
+printf '%s\\n' "$said"`;
+
+test('an answer of ours with one word changed is nobody’s, and one over the other protocol is none', async () => {
+  await using started = await startTestbed(topology);
+  const { testbed } = started;
+  const question = { address: '192.168.56.11', count: 3, timeoutMs: 2_000 };
+  const changes = ['s/at [0-9.]*/at 10.244.1.3/', 's/^node2/b/', 's/answers [0-9.]*/answers 10.244.1.2/', ''];
+  const forge = (port: number, protocol: string, change: string) =>
+    `cat >/root/forge-${port} <<'EOF'\n${FORGER}\nEOF\n` +
+    `CHANGE='${change}' setsid socat ${protocol.toUpperCase()}-LISTEN:${port},fork,reuseaddr ` +
+    `SYSTEM:'bash /root/forge-${port} ${protocol}' >/dev/null 2>&1 &`;
+  const fakes = changes.flatMap((change, index) => [
+    { protocol: 'tcp' as const, port: 9000 + index, change },
+    { protocol: 'udp' as const, port: 9100 + index, change },
+  ]);
+  for (const { port, protocol, change } of fakes)
+    await mustAsLearner(testbed, 'node1', forge(port, protocol, change));
+  await mustAsLearner(
+    testbed,
+    'node1',
+    `timeout 20 sh -c 'until [ "$(ss -lntuH | grep -c ":9[01]0")" -ge ${fakes.length} ]; do sleep 0.05; done'`,
+  );
+  for (const { port, protocol, change } of fakes) {
+    const asked = await sample(testbed, testbed.host('node2'), { ...question, protocol, port });
+    // Who hands on every word, over the same protocol, is a way to the server and no forger.
+    const whole = change === '' && protocol === 'tcp';
+    expect({ change, protocol, answered: asked.answers.length }).toEqual({
+      change,
+      protocol,
+      answered: whole ? 1 : 0,
+    });
+    expect(whole || asked.others.has('wrong-server')).toBe(true);
+  }
+});
+
+test('a pod that was made anew gets its server anew; a port that somebody holds is told', async () => {
+  await using started = await startTestbed(topology);
+  const { testbed } = started;
+  const asked = () =>
+    sample(testbed, testbed.host('pod/a'), {
+      protocol: 'tcp',
+      address: '127.0.0.1',
+      port: 8080,
+      count: 1,
+      timeoutMs: 1_000,
+    });
+  const serves = { kind: 'serves' };
+  expect([...(await testbed.standApps())]).toEqual([
+    ['pod/a', serves],
+    ['pod/b', serves],
+    ['node2', serves],
+  ]);
+  expect(sharesOf(await asked())).toEqual(new Map([['a', 1]]));
+
+  await mustAsLearner(testbed, 'node1', 'ip netns del a');
+  expect((await testbed.standApps()).get('pod/a')).toEqual({ kind: 'gone' });
+  await mustAsLearner(testbed, 'node1', 'ip netns add a && ip -n a link set lo up');
+  const taker = 'ip netns exec a setsid socat TCP-LISTEN:8080,fork PIPE >/dev/null 2>&1 & echo $!';
+  const taking = await mustAsLearner(testbed, 'node1', taker);
+  await mustAsLearner(
+    testbed,
+    'node1',
+    'timeout 5 sh -c "until ip netns exec a ss -ltn | grep -q :8080; do :; done"',
+  );
+  expect((await testbed.standApps()).get('pod/a')).toEqual({ kind: 'taken', port: 8080 });
+  await mustAsLearner(testbed, 'node1', `kill ${taking.trim()}`);
+  await mustAsLearner(
+    testbed,
+    'node1',
+    'timeout 5 sh -c "while ip netns exec a ss -ltn | grep -q :8080; do :; done"',
+  );
+  expect((await testbed.standApps()).get('pod/a')).toEqual(serves);
+  expect(sharesOf(await asked())).toEqual(new Map([['a', 1]]));
+});

@@ -1,0 +1,26 @@
+/** Tests run the sources as Node runs them: types are stripped, nothing else is changed. */
+const shared = {
+  rootDir: import.meta.dirname,
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleFileExtensions: ['ts', 'js', 'mjs', 'json', 'node'],
+  transform: { '\\.ts$': '<rootDir>/harness/test/strip-types.js' },
+  modulePathIgnorePatterns: [
+    '<rootDir>/harness/runtime/',
+    '<rootDir>/site/build/',
+    '<rootDir>/site/export/',
+    '<rootDir>/site/.generated/',
+  ],
+};
+
+export default {
+  projects: [
+    { ...shared, displayName: 'unit', testMatch: ['**/*.test.ts'] },
+    // What needs an engine. Testbeds of one file run side by side; so do two files.
+    { ...shared, displayName: 'testbed', testMatch: ['**/*.testbed.ts'] },
+    // What needs a browser too. `npm test` builds the site before.
+    { ...shared, displayName: 'browser', testMatch: ['<rootDir>/site/test/*.browser.ts'] },
+  ],
+  maxWorkers: 2,
+  maxConcurrency: 3,
+  testTimeout: 120_000,
+};

@@ -1,0 +1,42 @@
+/** `npm test`: everything, on real testbeds. `npm test -- --lab 03` proves one lab alone. */
+import { parseArgs } from 'node:util';
+import { prepare } from '../harness/src/setup/prepare.ts';
+import { stderrTerminal } from '../harness/src/setup/terminal.ts';
+import { ensureSite } from './steps/build-site.ts';
+import { ensureBrowser } from './steps/install-browser.ts';
+import { run, runJest } from './steps/run.ts';
+
+const { values, positionals } = parseArgs({
+  options: { lab: { type: 'string' }, seed: { type: 'string' } },
+  allowPositionals: true,
+});
+
+const terminal = stderrTerminal();
+try {
+  await prepare(terminal);
+  if (!values.lab) {
+    await ensureBrowser(terminal);
+    await ensureSite();
+  }
+} catch (error) {
+  terminal.line(`Could not prepare the tests: ${error instanceof Error ? error.message : error}`);
+  process.exit(3);
+}
+terminal.clear();
+
+const env = {
+  ...(values.seed ? { PODWIRE_SEED: values.seed } : {}),
+  ...(values.lab ? { PODWIRE_LABS: values.lab } : {}),
+};
+if (values.lab) {
+  await runJest(
+    `The proof of lab ${values.lab}`,
+    ['--selectProjects', 'testbed', '--testPathPatterns', 'lab-proof', '--verbose'],
+    env,
+  );
+} else {
+  await run('Format and lint', 'npx', ['biome', 'check', '--error-on-warnings']);
+  await run('Types', 'npx', ['tsc', '--noEmit']);
+  await run('Types of the site', 'npx', ['tsc', '--noEmit', '-p', 'site']);
+  await runJest('All tests', ['--verbose', ...positionals], env);
+}

@@ -1,0 +1,2 @@
+/** No languages: there is no highlighter in the page. */
+export default function prismIncludeLanguages(): void {}
