@@ -87,6 +87,32 @@ test('an answer of ours with one word changed is nobody’s, and one over the ot
   }
 });
 
+/** Hands on the first datagram that comes, whatever else comes after it, and so answers it again and again. */
+const REPEATER = `use IO::Socket::INET;
+my $here = IO::Socket::INET->new(LocalPort => 9200, Proto => 'udp');
+while ($here->recv(my $asked, 2048)) {
+  $first //= $asked;
+  my $server = IO::Socket::INET->new(PeerAddr => '192.168.56.12', PeerPort => 53, Proto => 'udp');
+  $server->send($first);
+  $server->recv(my $answer, 2048);
+  $here->send($answer);
+}`;
+
+test('a second answer to a datagram that was sent again is nobody else’s, and none to the next', async () => {
+  await using started = await startTestbed(topology);
+  const { testbed } = started;
+  await mustAsLearner(
+    testbed,
+    'node1',
+    `cat >/root/repeat.pl <<'EOF'\n${REPEATER}\nEOF\nsetsid perl /root/repeat.pl >/dev/null 2>&1 &\n` +
+      `timeout 20 sh -c 'until ss -lunH | grep -q :9200; do sleep 0.05; done'`,
+  );
+  const question = { address: '192.168.56.11', port: 9200, count: 1, requests: 2, timeoutMs: 700 };
+  const asked = await sample(testbed, testbed.host('node2'), { ...question, protocol: 'udp' });
+  expect(sharesOf(asked)).toEqual(new Map([['node2', 1]]));
+  expect(asked.others).toEqual(new Map([['timeout', 1]]));
+});
+
 test('a pod that was made anew gets its server anew; a port that somebody holds is told', async () => {
   await using started = await startTestbed(topology);
   const { testbed } = started;

@@ -32,11 +32,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 96, AGAIN_MS = 200, MAX_KINDS = 256, KIND_SIZE = 128, ID_SIZE = CHALLENGE_LENGTH + 1 };
+enum { AT_ONCE = 96, AGAIN_MS = 200, MAX_KINDS = 256, KIND_SIZE = 128, ID_SIZE = CHALLENGE_LENGTH + 1, MAX_DATAGRAMS = 8 };
 
 /* The ports of our clients: below those that the kernel hands out (ip_local_port_range, man 7 ip). */
 enum { FIRST_PORT = 10000, PORTS = 22000 };
 #define NEXT_PORT "/tmp/next-port"
+
+struct challenge {
+	char id[ID_SIZE], key[ID_SIZE];
+};
 
 struct client {
 	int fd; /* or -1: free */
@@ -44,8 +48,10 @@ struct client {
 	bool stranger; /* an answer came that is not the one asked for */
 	int requests_left;
 	long deadline, again;
-	char id[ID_SIZE], key[ID_SIZE]; /* of the request under way */
-	char last[32];                    /* who answered before on this connection */
+	struct challenge asked;                  /* of the request under way */
+	struct challenge earlier[MAX_DATAGRAMS]; /* of the datagrams before it, which may be answered twice */
+	int earlier_count;
+	char last[32]; /* who answered before on this connection */
 	size_t length;
 	char answer[1024];
 };
@@ -82,19 +88,19 @@ static void make_word(char word[ID_SIZE])
 	snprintf(word, ID_SIZE, "%016llx", (unsigned long long)bits);
 }
 
-static void challenge_path(const struct client *client, char *path, size_t size)
+static void challenge_path(const struct challenge *challenge, char *path, size_t size)
 {
-	snprintf(path, size, CHALLENGES "/%s", client->id);
+	snprintf(path, size, CHALLENGES "/%s", challenge->id);
 }
 
-static void make_challenge(struct client *client)
+static void make_challenge(struct challenge *challenge)
 {
 	char path[sizeof CHALLENGES + ID_SIZE];
-	make_word(client->id);
-	make_word(client->key);
-	challenge_path(client, path, sizeof path);
+	make_word(challenge->id);
+	make_word(challenge->key);
+	challenge_path(challenge, path, sizeof path);
 	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, client->key, ID_SIZE - 1) != ID_SIZE - 1)
+	if (fd < 0 || write(fd, challenge->key, ID_SIZE - 1) != ID_SIZE - 1)
 		die("sample: cannot write %s", path);
 	close(fd);
 }
@@ -106,14 +112,14 @@ static void note_address(int fd)
 		getsockname(fd, (struct sockaddr *)&own, &size);
 }
 
-static void forget_challenge(struct client *client)
+static void forget_challenge(struct challenge *challenge)
 {
 	char path[sizeof CHALLENGES + ID_SIZE];
-	if (!client->id[0])
+	if (!challenge->id[0])
 		return;
-	challenge_path(client, path, sizeof path);
+	challenge_path(challenge, path, sizeof path);
 	unlink(path);
-	client->id[0] = '\0';
+	challenge->id[0] = '\0';
 }
 
 static void end_client(struct client *client, const char *outcome)
@@ -122,7 +128,9 @@ static void end_client(struct client *client, const char *outcome)
 		count_kind(outcome);
 	if (outcome && (!strcmp(outcome, "timeout") || (udp && !strcmp(outcome, "wrong-server"))))
 		silent = true;
-	forget_challenge(client);
+	forget_challenge(&client->asked);
+	while (client->earlier_count > 0)
+		forget_challenge(&client->earlier[--client->earlier_count]);
 	note_address(client->fd);
 	close(client->fd);
 	client->fd = -1;
@@ -176,8 +184,8 @@ static void send_request(struct client *client)
 {
 	char request[256], host[INET_ADDRSTRLEN];
 	inet_ntop(AF_INET, &server.sin_addr, host, sizeof host);
-	int length = udp ? snprintf(request, sizeof request, "challenge=%s\n", client->id)
-	                 : snprintf(request, sizeof request, "GET /?challenge=%s HTTP/1.1\r\nHost: %s\r\n\r\n", client->id, host);
+	int length = udp ? snprintf(request, sizeof request, "challenge=%s\n", client->asked.id)
+	                 : snprintf(request, sizeof request, "GET /?challenge=%s HTTP/1.1\r\nHost: %s\r\n\r\n", client->asked.id, host);
 	client->again = now_ms() + AGAIN_MS;
 	if (send(client->fd, request, length, MSG_NOSIGNAL) != length)
 		end_with_error(client, errno, udp && errno != ECONNREFUSED);
@@ -188,7 +196,7 @@ static void begin_request(struct client *client)
 	client->length = 0;
 	client->stranger = false;
 	client->deadline = now_ms() + timeout_ms;
-	make_challenge(client);
+	make_challenge(&client->asked);
 	send_request(client);
 }
 
@@ -218,7 +226,7 @@ static void begin_client(struct client *client)
 }
 
 /* Reads `NAME at SERVER answers CLIENT:PORT[ ttl TTL] seal SEAL`; false unless a server of ours said just that. */
-static bool read_answer(const struct client *client, const char *line, char name[32], char at[32], char from[32], int *ttl)
+static bool read_answer(const struct challenge *asked, const char *line, char name[32], char at[32], char from[32], int *ttl)
 {
 	char text[256], port[8], seal[SEAL_SIZE];
 	snprintf(text, sizeof text, "%.*s", (int)strcspn(line, "\r\n"), line);
@@ -226,7 +234,7 @@ static bool read_answer(const struct client *client, const char *line, char name
 	if (!mark)
 		return false;
 	*mark = '\0';
-	seal_answer(seal, client->key, client->id, text);
+	seal_answer(seal, asked->key, asked->id, text);
 	if (strcmp(mark + strlen(SEAL_MARK), seal))
 		return false;
 	/* Only datagrams have a TTL: what was said over the one is no answer over the other. */
@@ -234,14 +242,36 @@ static bool read_answer(const struct client *client, const char *line, char name
 	return read == (udp ? 5 : 4);
 }
 
+/* A datagram that was sent again has two answers where the first was only late, and the second comes in the next
+ * request's time. */
+static bool answers_earlier(const struct client *client, const char *line)
+{
+	char name[32], at[32], from[32];
+	int ttl;
+	for (int i = 0; i < client->earlier_count; i++)
+		if (read_answer(&client->earlier[i], line, name, at, from, &ttl))
+			return true;
+	return false;
+}
+
+/* The answered request makes room for the next one. A datagram's challenge is kept: it may be answered again. */
+static void next_request(struct client *client)
+{
+	if (udp)
+		client->earlier[client->earlier_count++] = client->asked;
+	else
+		forget_challenge(&client->asked);
+	begin_request(client);
+}
+
 static void take_answer(struct client *client, const char *line)
 {
 	char name[32], at[32], from[32], kind[KIND_SIZE];
 	int ttl = 0;
-	if (!read_answer(client, line, name, at, from, &ttl)) {
-		/* A datagram may be the second answer to a request that was sent twice: wait for the right one. */
+	if (!read_answer(&client->asked, line, name, at, from, &ttl)) {
 		client->length = 0;
-		client->stranger = true;
+		/* Anybody may send a datagram: the right answer may still come. */
+		client->stranger = client->stranger || !answers_earlier(client, line);
 		if (!udp)
 			end_client(client, "wrong-server");
 		return;
@@ -252,9 +282,8 @@ static void take_answer(struct client *client, const char *line)
 		snprintf(kind, sizeof kind, "answer %s %s %s %d", name, at, from, ttl);
 	count_kind(kind);
 	strcpy(client->last, name);
-	forget_challenge(client);
 	if (--client->requests_left > 0)
-		begin_request(client);
+		next_request(client);
 	else
 		end_client(client, NULL);
 }
@@ -317,6 +346,8 @@ int run_sample(int argc, char **argv)
 	timeout_ms = atol(argv[5]);
 	if (argc > 6)
 		per_connection = atoi(argv[6]);
+	if (udp && per_connection > MAX_DATAGRAMS)
+		die("sample: more than %d requests over one datagram socket", MAX_DATAGRAMS);
 	if (argc > 7 && inet_pton(AF_INET, argv[7], &source.sin_addr) != 1)
 		die("sample: '%s' is no IPv4 address", argv[7]);
 	mkdir(CHALLENGES, 0700);
