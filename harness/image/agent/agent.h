@@ -23,6 +23,10 @@ struct command {
 	char *storage; /* what the pointers point into */
 };
 
+/* main.c: does what the arguments say; argv[0] is the program's own path */
+#define AGENT "/usr/lib/podwire/agent"
+int run_role(int argc, char **argv);
+
 /* errors.c: prints the reason and errno, exits 125 */
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...);
 

@@ -83,7 +83,7 @@ __attribute__((noreturn)) static void run_reap(void)
 	}
 }
 
-int main(int argc, char **argv)
+int run_role(int argc, char **argv)
 {
 	const char *role = argc > 1 ? argv[1] : "";
 	if (!strcmp(role, "init"))
@@ -118,4 +118,9 @@ int main(int argc, char **argv)
 		return run_read(argc - 1, argv + 1);
 	errno = 0;
 	die("unknown role '%s'; wanted init, reap, pause, pod, world, enter, session, watch, capture, serve, ask, apps, sample, read or forget", role);
+}
+
+int main(int argc, char **argv)
+{
+	return run_role(argc, argv);
 }

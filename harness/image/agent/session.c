@@ -259,6 +259,14 @@ __attribute__((noreturn)) static void run_probe(const struct command *command, i
 	syscall(SYS_close_range, 3, ~0U, 0);
 	if (command->env[0])
 		environ = command->env;
+	/* This program is what runs already. To start it anew costs half a millisecond in a virtual machine, where the C
+	 * library asks the processor for its caches, and each question leaves the machine. */
+	if (!strcmp(command->argv[0], AGENT)) {
+		int argc = 0;
+		while (command->argv[argc])
+			argc++;
+		exit(run_role(argc, command->argv));
+	}
 	execvp(command->argv[0], command->argv);
 	die("%s", command->argv[0]);
 }
