@@ -20,6 +20,7 @@ export default {
     // What needs a browser too. `npm test` builds the site before.
     { ...shared, displayName: 'browser', testMatch: ['<rootDir>/site/test/*.browser.ts'] },
   ],
+  testSequencer: '<rootDir>/harness/test/longest-first.js',
   maxWorkers: 2,
   maxConcurrency: 3,
   testTimeout: 120_000,

@@ -1,8 +1,8 @@
-/* Takes flows out of the table of connections of this namespace (linux/netfilter/nfnetlink_conntrack.h).
+/* Takes flows out of the tables of connections of nodes (linux/netfilter/nfnetlink_conntrack.h).
  *
- *   forget tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT
+ *   forget tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...
  *
- * The flows from COUNT ports on: what a probe sent must not be found later and taken for a client's.
+ * INIT is the pid of a node container's first process. The flows from COUNT ports on: what a probe sent must not be found later and taken for a client's.
  * `conntrack -D` reads the whole table for each flow; this names them. A flow that is not there is passed over. */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -13,6 +13,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -69,20 +70,14 @@ static void add_deletion(uint8_t protocol, const struct sockaddr_in *from, const
 	header->nlmsg_len = length - begin;
 }
 
-int run_forget(int argc, char **argv)
+static void forget_here(uint8_t protocol, struct sockaddr_in from, const struct sockaddr_in *to, int count)
 {
-	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
-	errno = 0;
-	if (argc != 7 || inet_pton(AF_INET, argv[2], &from.sin_addr) != 1 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
-		die("forget: wanted tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT");
-	to.sin_port = htons(atoi(argv[4]));
-	int first = atoi(argv[5]), count = atoi(argv[6]);
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), first = ntohs(from.sin_port);
 	if (fd < 0)
 		die("forget: netlink socket");
 	for (int i = 0; i < count; i++) {
 		from.sin_port = htons(first + i);
-		add_deletion(strcmp(argv[1], "udp") ? IPPROTO_TCP : IPPROTO_UDP, &from, &to);
+		add_deletion(protocol, &from, to);
 		if (i % AT_ONCE < AT_ONCE - 1 && i < count - 1)
 			continue;
 		/* The kernel answers only what went wrong, which is read by nobody: most of all that there is no such flow. */
@@ -91,5 +86,30 @@ int run_forget(int argc, char **argv)
 		length = 0;
 	}
 	close(fd);
+}
+
+/* Goes from node to node, and stays with the last: to be called by a process that has nothing else to do. */
+void forget_flows(uint8_t protocol, const struct sockaddr_in *first, const struct sockaddr_in *to, int count, char **inits)
+{
+	char why[256];
+	for (; *inits; inits++) {
+		int netns = open_trusted_netns(atoi(*inits), "", why, sizeof why);
+		errno = 0;
+		if (netns < 0 || setns(netns, CLONE_NEWNET) != 0)
+			die("forget: cannot enter a node: %s", netns < 0 ? why : "setns");
+		close(netns);
+		forget_here(protocol, *first, to, count);
+	}
+}
+
+int run_forget(int argc, char **argv)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+	errno = 0;
+	if (argc < 8 || inet_pton(AF_INET, argv[2], &from.sin_addr) != 1 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
+		die("forget: wanted tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...");
+	to.sin_port = htons(atoi(argv[4]));
+	from.sin_port = htons(atoi(argv[5]));
+	forget_flows(strcmp(argv[1], "udp") ? IPPROTO_TCP : IPPROTO_UDP, &from, &to, atoi(argv[6]), argv + 7);
 	return 0;
 }

@@ -1,9 +1,10 @@
 /* Asks the servers that stand in a testbed (apps.c) many times, and counts who answered whom.
  *
- *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS [REQUESTS [SOURCE]]
+ *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE [INIT...]
  *
  * Opens COUNT connections (or datagram sockets), each from a port that was not used of late, many at once, and sends
- * REQUESTS (1) over each, one after the other. SOURCE is the client's address, else the kernel chooses.
+ * REQUESTS over each, one after the other. SOURCE is the client's address; of 0.0.0.0 the the kernel makes the right one.
+ * In the end the flows are taken out of the tables of the nodes with these INITs (forget.c).
  * Each request bears a challenge of its own, and each answer a seal over the challenge and the whole line, made with
  * a key that never travels: an answer that no server of ours gave in these words is known.
  * Prints a line per kind of outcome, how often it came first:
@@ -63,8 +64,8 @@ static struct {
 
 static struct sockaddr_in server, source;
 static bool udp;
-static int per_connection = 1;
-static int own_ports, first_port;
+static int per_connection;
+static int own_ports, first_port, used_ports;
 static struct sockaddr_in own;
 static long timeout_ms;
 static bool silent;
@@ -167,11 +168,10 @@ static int reserve_ports(int count)
 /* Binds to the next of our ports; one that somebody holds in this namespace is passed over. */
 static bool bind_own(int fd)
 {
-	static int used;
-	while (used < own_ports) {
+	while (used_ports < own_ports) {
 		struct sockaddr_in address = source;
 		address.sin_family = AF_INET;
-		address.sin_port = htons(FIRST_PORT + first_port + used++);
+		address.sin_port = htons(FIRST_PORT + first_port + used_ports++);
 		if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
 			return true;
 		if (errno != EADDRINUSE)
@@ -337,19 +337,17 @@ int run_sample(int argc, char **argv)
 {
 	static struct client clients[AT_ONCE];
 	errno = 0;
-	if (argc < 6 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || (strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")))
-		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS [REQUESTS [SOURCE]]");
+	if (argc < 8 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || inet_pton(AF_INET, argv[7], &source.sin_addr) != 1 ||
+		(strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")))
+		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE [INIT...]");
 	udp = !strcmp(argv[1], "udp");
 	server.sin_family = source.sin_family = AF_INET;
 	server.sin_port = htons(atoi(argv[3]));
 	int left = atoi(argv[4]);
 	timeout_ms = atol(argv[5]);
-	if (argc > 6)
-		per_connection = atoi(argv[6]);
+	per_connection = atoi(argv[6]);
 	if (udp && per_connection > MAX_DATAGRAMS)
 		die("sample: more than %d requests over one datagram socket", MAX_DATAGRAMS);
-	if (argc > 7 && inet_pton(AF_INET, argv[7], &source.sin_addr) != 1)
-		die("sample: '%s' is no IPv4 address", argv[7]);
 	mkdir(CHALLENGES, 0700);
 	for (int i = 0; i < AT_ONCE; i++)
 		clients[i].fd = -1;
@@ -388,7 +386,9 @@ int run_sample(int argc, char **argv)
 		printf("%d %s\n", kinds[i].count, kinds[i].text);
 	if (own.sin_addr.s_addr) {
 		char address[INET_ADDRSTRLEN];
-		printf("%d ports %d %s\n", own_ports, FIRST_PORT + first_port, inet_ntop(AF_INET, &own.sin_addr, address, sizeof address));
+		printf("%d ports %d %s\n", used_ports, FIRST_PORT + first_port, inet_ntop(AF_INET, &own.sin_addr, address, sizeof address));
+		own.sin_port = htons(FIRST_PORT + first_port);
+		forget_flows(udp ? IPPROTO_UDP : IPPROTO_TCP, &own, &server, used_ports, argv + 8);
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@ import { CommandError } from '../errors.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { type Interface, readInterfaces } from './kernel-state.ts';
+import { paced } from './paced.ts';
 import { askCommand, type Outcome, type Question, readOutcome } from './reach.ts';
 import { CheckFailure } from './symptom.ts';
 
@@ -91,9 +92,9 @@ export async function addPod(
   return {
     port,
     ask: async (question) => {
-      const finished = await testbed.runInFabric([...inside, ...askCommand(question)], {
-        deadlineMs: question.timeoutMs + 5_000,
-      });
+      const argv = [...inside, ...askCommand(question)];
+      const deadlineMs = question.timeoutMs + 5_000;
+      const finished = await paced(testbed, () => testbed.runInFabric(argv, { deadlineMs }));
       return readOutcome(question, finished);
     },
     [Symbol.asyncDispose]: dispose,

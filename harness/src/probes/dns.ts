@@ -1,6 +1,7 @@
 /** DNS as a client on a host sees it: questions by `dig` of the fabric's, over UDP or TCP, and what came back. */
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
+import { paced } from './paced.ts';
 
 export type DnsProtocol = 'udp' | 'tcp';
 export const DNS_PROTOCOLS: readonly DnsProtocol[] = ['udp', 'tcp'];
@@ -69,7 +70,7 @@ export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promi
     edns ? '+edns=0' : '+noedns',
     ...questions.flatMap(({ name, type }) => [name, type]),
   ];
-  const { stdout } = await testbed.probe(from, argv, { deadlineMs: DEADLINE_MS });
+  const { stdout } = await paced(testbed, () => testbed.probe(from, argv, { deadlineMs: DEADLINE_MS }));
   return matchAnswers(questions, protocol, stdout);
 }
 

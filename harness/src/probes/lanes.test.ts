@@ -14,3 +14,15 @@ test('no more work than lanes is under way, and all of it is done', async () => 
   expect(done.map(({ status }) => status === 'fulfilled')).toEqual([true, true, false, true, true]);
   expect(most).toBe(2);
 });
+
+test('work that takes long gives its lane to the next, and goes on', async () => {
+  const lanes = new Lanes(1, 1);
+  const long = Promise.withResolvers<string>();
+  const first = lanes.run(() => long.promise);
+  expect(await lanes.run(async () => 'second')).toBe('second');
+  long.resolve('first');
+  expect(await first).toBe('first');
+  const order: number[] = [];
+  await Promise.all([1, 2, 3].map((each) => lanes.run(async () => order.push(each))));
+  expect(order).toEqual([1, 2, 3]);
+});

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { TestbedError } from '../errors.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
+import { paced } from './paced.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'icmp';
 
@@ -76,9 +77,8 @@ export interface Question {
 
 /** Asks once from the namespace of a host. */
 export async function ask(testbed: Testbed, from: Host, question: Question): Promise<Outcome> {
-  const finished = await testbed.probe(from, askCommand(question), {
-    deadlineMs: question.timeoutMs + 5_000,
-  });
+  const deadlineMs = question.timeoutMs + 5_000;
+  const finished = await paced(testbed, () => testbed.probe(from, askCommand(question), { deadlineMs }));
   return readOutcome(question, finished);
 }
 

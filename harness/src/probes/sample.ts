@@ -48,26 +48,25 @@ export interface Sample {
   readonly others: ReadonlyMap<OutcomeKind, number>;
 }
 
-/** Asks from the namespace of a host. The servers prove with a secret of each request's own that they are ours. */
+/**
+ * Asks from the namespace of a host. The servers prove with a secret of each request's own that they are ours.
+ *
+ * The flows are taken out of the tables of connections. They would stay there for minutes: the next probe by the same
+ * port would follow the rules as they were, and they would look like a client's.
+ */
 export async function sample(testbed: Testbed, from: Host, question: SampleQuestion): Promise<Sample> {
-  const { protocol, address, port, count, timeoutMs, requests = 1, source } = question;
-  const numbers = [port, count, timeoutMs, requests].map(String);
-  const argv = ['/usr/lib/podwire/agent', 'sample', protocol, address, ...numbers];
-  const finished = await testbed.probe(from, source ? [...argv, source] : argv, {
-    deadlineMs: (timeoutMs + 1_000) * requests + 10_000,
-  });
+  const { protocol, address, port, count, timeoutMs, requests = 1, source = '0.0.0.0' } = question;
+  const argv = ['/usr/lib/podwire/agent', 'sample', protocol, address];
+  argv.push(...[port, count, timeoutMs, requests].map(String), source);
+  if (!question.keepFlows) argv.push(...translatingInits(testbed, from));
+  const finished = await testbed.probe(from, argv, { deadlineMs: (timeoutMs + 1_000) * requests + 10_000 });
   if (finished.exitCode !== 0) {
     throw new TestbedError(`The probe failed (status ${finished.exitCode}): ${finished.stderr.trim()}`);
   }
-  const seen = readSample(finished.stdout);
-  if (seen.ports && !question.keepFlows) await forgetFlows(testbed, from, question, seen.ports);
-  return seen;
+  return readSample(finished.stdout);
 }
 
-/**
- * Takes the flows of a sample out of the tables of connections. They would stay there for minutes: the next probe by
- * the same port would follow the rules as they were, and they would look like a client's.
- */
+/** Takes the flows of a sample that kept them out of the tables of connections. */
 export async function forgetFlows(
   testbed: Testbed,
   from: Host,
@@ -75,16 +74,16 @@ export async function forgetFlows(
   ports: OwnPorts,
 ): Promise<void> {
   const argv = ['/usr/lib/podwire/agent', 'forget', protocol, ports.address, address];
-  argv.push(...[port, ports.first, ports.count].map(String));
-  // Where rules may have translated: the client's own node, and for clients outside the nodes of the cluster.
+  argv.push(...[port, ports.first, ports.count].map(String), ...translatingInits(testbed, from));
+  const finished = await testbed.runInFabric(argv);
+  if (finished.exitCode === 0) return;
+  throw new TestbedError(`Could not take back what a probe sent: ${finished.stderr.trim()}`);
+}
+
+/** The nodes whose rules may have translated: the client's own, and for clients outside those of the cluster. */
+function translatingInits(testbed: Testbed, from: Host): string[] {
   const nodes = testbed.nodes.filter((node) => node === from.node || testbed.plan.nodes[node]?.podCidr);
-  await Promise.all(
-    nodes.map(async (node) => {
-      const finished = await testbed.probe({ node, pod: '' }, argv);
-      if (finished.exitCode === 0) return;
-      throw new TestbedError(`Could not take back what a probe sent: ${finished.stderr.trim()}`);
-    }),
-  );
+  return nodes.map((node) => String(testbed.initOf(node)));
 }
 
 /** @throws {TestbedError} when the probe itself failed. */

@@ -33,7 +33,7 @@ export const NODE_DISK = '64m';
 export const NODE_MEMORY = 256 * MIB;
 export const FABRIC_MEMORY = 256 * MIB;
 
-const BOUNDS = { Memory: NODE_MEMORY, MemorySwap: NODE_MEMORY, PidsLimit: 512, NanoCpus: 1_000_000_000 };
+const BOUNDS = { Memory: NODE_MEMORY, MemorySwap: NODE_MEMORY, PidsLimit: 512 };
 
 /**
  * The engine leaves the container's network namespace to runc, empty. Its own network `none` does the same by a detour,
@@ -45,8 +45,11 @@ const NO_NETWORK = { NetworkDisabled: true };
 /** The nested proc of a world can be mounted only where nothing of the outer one is masked. */
 const UNMASKED = { MaskedPaths: [], ReadonlyPaths: [] } as unknown as ContainerCreateOptions['HostConfig'];
 
-/** Whatever a learner runs, who probes it gets its turn first: of 1024, which is what everybody else has. */
-const NODE_CPU_SHARES = 256;
+/**
+ * A node takes one processor at most. Whatever a learner runs, who probes it gets its turn first: the shares are of
+ * 1024, which is what everybody else has. The fabric is not bounded: each of its probes has a deadline.
+ */
+const NODE_CPU = { NanoCpus: 1_000_000_000, CpuShares: 256 };
 
 /**
  * A node. Its init (harness/image/agent/world.c) keeps the learner's world in a user namespace; these
@@ -65,7 +68,7 @@ export function nodeOptions(
     HostConfig: {
       ...UNMASKED,
       ...BOUNDS,
-      CpuShares: NODE_CPU_SHARES,
+      ...NODE_CPU,
       NetworkMode: 'none',
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
