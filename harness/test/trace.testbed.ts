@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { diagnose } from '../src/diagnosis/diagnose.ts';
+import { diagnose, findProvenCause } from '../src/diagnosis/diagnose.ts';
 import { capturedInterfaces } from '../src/diagnosis/walk/capture-file.ts';
 import type { PacketWalk, Walk } from '../src/diagnosis/walk/walk.ts';
 import { walkAndCapture, walkPacket } from '../src/diagnosis/walk/walk-packet.ts';
@@ -549,4 +549,39 @@ describe('it does not disturb', () => {
       (left) => left.every((line) => line.includes('/tmp/own.pcap')),
     );
   });
+});
+
+test('when many probes fail at once, few are traced at the same time, and all are explained', async () => {
+  await using started = await startSolved(lab03);
+  const { testbed } = started;
+  await mustAsLearner(testbed, 'node1', 'iptables -A INPUT -s "$NODE1_POD_CIDR" -d "$NODE1_IP" -j DROP');
+  const { address = '' } = Object.values(testbed.plan.nodes.node1?.interfaces ?? {})[0] ?? {};
+  const pods = ['pod/a', 'pod/b', 'pod/c'].map((pod) => testbed.host(pod));
+  const outcome = { kind: 'timeout', client: null, ttl: null } as const;
+  let [asking, most] = [true, 0];
+  const explained = Promise.all(
+    pods.flatMap((from) =>
+      (['icmp', 'tcp', 'udp'] as const).map((protocol) =>
+        findProvenCause(testbed, {
+          kind: 'no-answer',
+          from,
+          to: testbed.host('node1'),
+          address,
+          protocol,
+          port: 80,
+          outcome,
+        }),
+      ),
+    ),
+  ).finally(() => {
+    asking = false;
+  });
+  while (asking) {
+    const processes = await fabricProcesses(started, testbed);
+    most = Math.max(most, processes.filter((line) => /^nft (monitor|--interactive)/.test(line)).length);
+  }
+  expect((await explained).map((found) => found?.id)).toEqual(Array(9).fill('filter-drop'));
+  // Two traces, in the namespaces of pod and node, with two processes in each.
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(8);
 });

@@ -8,6 +8,7 @@ import { watchTrafficControl } from './find-in-traffic-control.ts';
 import { readLegacyCounters, rulesThatCounted } from './legacy-rules.ts';
 import { describeRule, dropping, rewriting, type TracedRule, traceRules } from './trace-rules.ts';
 import type { Opening } from './trace-table.ts';
+import { traceInTurn } from './traces-in-turn.ts';
 
 /** Long enough for ARP and one echo on one machine, short enough for a diagnosis. */
 const PROBE_MS = 250;
@@ -128,7 +129,7 @@ export async function sendAgain(
     },
     watched,
   );
-  await nest();
+  await traceInTurn(evidence.testbed, nest);
   const order = hosts.map(hostName);
   rules.sort(([a], [b]) => order.indexOf(hostName(a)) - order.indexOf(hostName(b)));
   return { rules, dropped };

@@ -9,6 +9,7 @@ import { ALL_MACS, readVtepEntries, readVxlanDevices, type VxlanDevice } from '.
 import type { Host } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { describeRule, dropping, traceRules } from './trace-rules.ts';
+import { traceInTurn } from './traces-in-turn.ts';
 
 /** Where the packet comes out: null where nothing wrong was found, but not everything could be seen. */
 type Out = NamedCause | { readonly node: string; readonly device: string } | null;
@@ -148,7 +149,7 @@ export async function findBlockedTunnel(
     },
     () => ask(testbed, from, { protocol: 'icmp', address, timeoutMs: PROBE_MS }),
   );
-  await nest();
+  await traceInTurn(testbed, nest);
   const order = hosts.map(({ node }) => node);
   const [first] = found.sort(([a], [b]) => order.indexOf(a.node) - order.indexOf(b.node));
   return first ? cause('filter-drop', first[0], first[1]) : null;

@@ -15,6 +15,7 @@ import { TRACE_TABLE } from './trace-table.ts';
 /** A machine that is busy with a class may take as long. */
 const LISTENS_WITHIN_MS = 3_000;
 const TELLS_WITHIN_MS = 2_000;
+/** At first; each time twice as long. */
 const ASK_AGAIN_MS = 20;
 
 export class RuleMonitor {
@@ -84,9 +85,11 @@ export class RuleMonitor {
     const ended = Promise.race([this.#monitor.done, this.#tables.done]).then(() => true as const);
     ended.catch(() => {});
     const deadline = performance.now() + withinMs;
+    let waitMs = ASK_AGAIN_MS;
     for (let asked = 0; performance.now() < deadline; asked++) {
       this.#tables.write(`add table ip ${mark}${asked} { flags owner; }\n`);
-      if (await Promise.race([heard.promise, ended, delay(ASK_AGAIN_MS, false)])) return;
+      if (await Promise.race([heard.promise, ended, delay(waitMs, false)])) return;
+      waitMs *= 2;
     }
   }
 

@@ -44,9 +44,13 @@ export async function runChecks(
   const started = performance.now();
   const eager = options.eager ?? false;
   const lookWith = (patienceMs: number): Look => {
-    const explain = (symptom: Symptom) => findProvenCause(testbed, symptom);
-    const network = new Network(testbed, { patienceMs, eager, explain });
-    return { network, explain: explainOnce(testbed) };
+    const proven = once((symptom: Symptom) => findProvenCause(testbed, symptom));
+    const network = new Network(testbed, { patienceMs, eager, explain: proven.ask });
+    // What was proven while the probe waited is its diagnosis.
+    const explained = once(
+      async (symptom: Symptom) => (await proven.known(symptom)) ?? diagnose(testbed, symptom),
+    );
+    return { network, explain: ({ symptom }) => explained.ask(symptom) };
   };
   const first = lookWith(PATIENCE_MS);
   await using network = first.network;
@@ -86,14 +90,17 @@ interface Look {
   readonly explain: (failure: CheckFailure) => Promise<NamedCause>;
 }
 
-/** Finds the cause of each symptom once: several checks may show the same. */
-function explainOnce(testbed: Testbed): Look['explain'] {
-  const explained = new Map<string, Promise<NamedCause>>();
-  return ({ symptom }) => {
-    const key = JSON.stringify(symptom);
-    const known = explained.get(key) ?? diagnose(testbed, symptom);
-    explained.set(key, known);
-    return known;
+/** Asks about each symptom once: several probes and checks may show the same. */
+function once<T>(find: (symptom: Symptom) => Promise<T>) {
+  const found = new Map<string, Promise<T>>();
+  return {
+    known: (symptom: Symptom): Promise<T> | undefined => found.get(JSON.stringify(symptom)),
+    ask(symptom: Symptom): Promise<T> {
+      const key = JSON.stringify(symptom);
+      const answer = found.get(key) ?? find(symptom);
+      found.set(key, answer);
+      return answer;
+    },
   };
 }
 
