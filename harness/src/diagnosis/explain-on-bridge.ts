@@ -1,6 +1,7 @@
 /** Causes of what is wrong although packets pass: a router, a table, a size, a pod that comes later. */
 import { interfaceWith, traceCable } from '../probes/cable.ts';
 import { type Interface, readRoute } from '../probes/kernel-state.ts';
+import { takePorts } from '../probes/probe-ports.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -131,7 +132,12 @@ export async function explainAddedPod(
     if (lost) return lost;
   }
   const gateway = evidence.testbed.plan.nodes[node.node]?.podGateway ?? '';
-  const seen = await sendAgain(evidence, [neighbour, node], [address], symptom.protocol, symptom.resend);
+  const ports = takePorts();
+  const traced = { addresses: [address], protocol: symptom.protocol, ports };
+  const seen = await sendAgain(evidence, [neighbour, node], traced, async () => {
+    await symptom.resend(ports.first);
+    return ports;
+  });
   return (
     dropperIn(seen) ??
     rewriterIn(seen, 'dnat') ??

@@ -2,7 +2,7 @@
 import { type Flow, isMasqueraded, isRedirected } from '../probes/conntrack.ts';
 import { readRoute } from '../probes/kernel-state.ts';
 import type { NodePortSymptom } from '../probes/node-port-symptom.ts';
-import { sample } from '../probes/sample.ts';
+import { portsOf, sample } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -18,7 +18,8 @@ import {
   type NodePortCall,
   serviceOf,
 } from './node-port-evidence.ts';
-import { describeRule, dropping, rewriting, type TracedRule } from './trace-rules.ts';
+import type { TracedRule } from './parse-met-rules.ts';
+import { describeRule, dropping, rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
 type Symptom = NodePortSymptom & { kind: 'node-port' };
@@ -263,23 +264,19 @@ async function traceCall(evidence: Evidence, call: NodePortCall, namespaces?: re
   );
   const addresses = [address, ...backendsOf(evidence, service).map((each) => each.address)];
   const [planned] = serviceOf(testbed.plan.services, service).ports;
-  const seen = await sendAgain(
-    evidence,
-    hosts,
-    addresses,
-    protocol,
-    () => sample(testbed, from, { protocol, address, port, count: 12, timeoutMs: RESENT_MS }),
-    [
-      ...(await addressesOf(evidence, from)).map((source) => ({
-        source,
-        destination: address,
-        destinationPort: port,
-      })),
-      ...backendsOf(evidence, service).map((backend) => ({
-        source: backend.address,
-        sourcePort: planned?.targetPort ?? port,
-      })),
-    ],
+  const only = [
+    ...(await addressesOf(evidence, from)).map((source) => ({
+      source,
+      destination: address,
+      destinationPort: port,
+    })),
+    ...backendsOf(evidence, service).map((backend) => ({
+      source: backend.address,
+      sourcePort: planned?.targetPort ?? port,
+    })),
+  ];
+  const seen = await sendAgain(evidence, hosts, { addresses, protocol, only }, async () =>
+    portsOf(await sample(testbed, from, { protocol, address, port, count: 12, timeoutMs: RESENT_MS })),
   );
   return {
     all: seen.rules,

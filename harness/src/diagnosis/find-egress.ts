@@ -1,6 +1,7 @@
 /** Why a pod gets no answer from outside the cluster, or is seen there by the wrong address. */
-import { captureWhile, type Frame } from '../probes/capture.ts';
+import { captureWhile, type Frame, type Packet } from '../probes/capture.ts';
 import { readRoute } from '../probes/kernel-state.ts';
+import { takePorts } from '../probes/probe-ports.ts';
 import { ask } from '../probes/reach.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -89,10 +90,11 @@ async function watchLeaving(
   const { testbed } = evidence;
   const node: Host = { node: from.node, pod: '' };
   const hosts = from.pod ? [from, node] : [node];
-  const question = { port: 9, ...resent, address, timeoutMs: PROBE_MS };
   const { protocol } = resent;
+  const ports = takePorts();
+  const question = { port: 9, ...resent, address, timeoutMs: PROBE_MS, sourcePort: ports.first };
   let frames: Frame[] = [];
-  const seen = await sendAgain(evidence, hosts, [address], protocol, async () => {
+  const seen = await sendAgain(evidence, hosts, { addresses: [address], protocol, ports }, async () => {
     frames = await captureWhile(
       testbed,
       { port: `${from.node}-${uplinkOf(evidence, from)}` },
@@ -101,14 +103,23 @@ async function watchLeaving(
       () => false,
       SETTLE_MS,
     );
+    return ports;
   });
-  const packets = frames.flatMap(({ packet }) => (packet ? [packet] : []));
-  const sources = packets.filter(({ destination }) => destination === address).map(({ source }) => source);
+  const packets = frames.flatMap(({ packet }) => packet ?? []);
+  const sent = packets.filter((packet) => packet.destination === address && seen.probe.has(packet));
   return {
     seen,
-    sources: [...new Set(sources)],
-    answered: packets.some(({ source, destination }) => source === address && sources.includes(destination)),
+    sources: [...new Set(sent.map(({ source }) => source))],
+    answered: packets.some((packet) => packet.source === address && sent.some(isAnsweredBy(packet))),
   };
+}
+
+/** To whom a packet goes by its address and port; of a ping its id tells as much. */
+function isAnsweredBy(answer: Packet): (sent: Packet) => boolean {
+  return (sent) =>
+    answer.destination === sent.source &&
+    answer.destinationPort === sent.sourcePort &&
+    answer.icmpId === sent.icmpId;
 }
 
 /** What is wrong with the source address that a packet for the outside left the node with; null: nothing. */

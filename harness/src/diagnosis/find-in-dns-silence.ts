@@ -1,10 +1,12 @@
 /** Why a DNS server is not heard: nobody listens, somebody drops, or its Service does not lead to it. */
-import { askDnsOnce, DNS_PORT, type DnsProtocol, type DnsQuestion } from '../probes/dns.ts';
+import { captureWhile } from '../probes/capture.ts';
+import { askDns, DNS_PORT, type DnsProtocol } from '../probes/dns.ts';
 import type { DnsSymptom } from '../probes/dns-symptom.ts';
+import { takePorts } from '../probes/probe-ports.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
-import { dropperIn, findDropper, sendAgain } from './find-in-filters.ts';
+import { dropperIn, findDropper, type SentAgain, sendAgain } from './find-in-filters.ts';
 import { rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
@@ -54,9 +56,7 @@ async function findDropped(evidence: Evidence, { from, to, address, protocol }: 
   const hosts = [from, ...nodes, to].filter(
     (host, index, all) => all.findIndex((other) => hostName(other) === hostName(host)) === index,
   );
-  return dropperIn(
-    await sendAgain(evidence, hosts, [address], protocol, () => answers(evidence, from, address, protocol)),
-  );
+  return dropperIn(await askAgain(evidence, hosts, { from, address, protocol }));
 }
 
 async function findAtServer(
@@ -79,9 +79,21 @@ async function findAtServer(
     const text = `the server in ${server} listens at ${here.join(' and ')} alone, not at ${own}`;
     return cause('dns-other-address', to, text);
   }
-  if (await answers(evidence, to, own, protocol)) return null;
+  // A host reaches itself by lo. A server may only be slow: that it has said something else than an answer is the proof.
+  let answered = false;
+  const said = await captureWhile(
+    evidence.testbed,
+    { host: to, device: 'lo' },
+    `${protocol} and src port ${DNS_PORT}${protocol === 'tcp' ? ' and tcp[tcpflags] & tcp-push != 0' : ''}`,
+    async () => {
+      answered = await answers(evidence, to, own, protocol);
+    },
+    () => true,
+    0,
+  );
+  if (answered) return null;
   const dropped = await findDropper(evidence, to, to, own, { protocol, port: DNS_PORT });
-  if (dropped) return dropped;
+  if (dropped || said.length === 0) return dropped;
   const text = `somebody listens on ${name} in ${server}, and gives no answer that a resolver takes`;
   return cause('dns-answer-invalid', to, text);
 }
@@ -103,23 +115,37 @@ async function explainService(
   const found = await explain({ kind: 'service', from, service, address, port, wrong });
   if (found) return found;
   const hosts: Host[] = [from, { node: from.node, pod: '' }];
-  const seen = await sendAgain(evidence, hosts, [address], protocol, () =>
-    answers(evidence, from, address, protocol),
-  );
+  const seen = await askAgain(evidence, hosts, { from, address, protocol });
   if (seen.rules.some(([, met]) => rewriting(met, 'dnat').length > 0)) return null;
   const text = `no rule on ${from.node} translates ${address}:${DNS_PORT}/${protocol.toUpperCase()} for ${hostName(from)}`;
   return cause('no-dnat', { node: from.node, pod: '' }, text);
 }
 
 async function answers(
-  evidence: Evidence,
+  { testbed }: Evidence,
   from: Host,
   server: string,
   protocol: DnsProtocol,
+  sourcePort?: number,
 ): Promise<boolean> {
-  const { testbed } = evidence;
-  const question: DnsQuestion = { name: `kubernetes.default.svc.${testbed.plan.cluster.domain}.`, type: 'A' };
-  return (await askDnsOnce(testbed, from, server, protocol, question)).status !== null;
+  const name = `kubernetes.default.svc.${testbed.plan.cluster.domain}.`;
+  const questions = [{ name, type: 'A' }] as const;
+  const port = sourcePort === undefined ? {} : { sourcePort };
+  const [answer] = await askDns(testbed, from, { server, protocol, questions, ...port });
+  return answer !== undefined && answer.status !== null;
+}
+
+/** Asks from a port of its own, while the rules are traced. */
+function askAgain(
+  evidence: Evidence,
+  hosts: readonly Host[],
+  { from, address, protocol }: Omit<Unheard, 'to'>,
+): Promise<SentAgain> {
+  const ports = takePorts();
+  return sendAgain(evidence, hosts, { addresses: [address], protocol, ports }, async () => {
+    await answers(evidence, from, address, protocol, ports.first);
+    return ports;
+  });
 }
 
 /** The addresses at which somebody in the namespace listens on port 53. */

@@ -1,9 +1,10 @@
 /** Causes that lie with names: what the server says, and what the file of a pod makes it ask. */
 import { serviceName } from '../probes/cluster-records.ts';
-import { askDns, dataOf, describeAnswer } from '../probes/dns.ts';
+import { askDns, askDnsOnce, dataOf, describeAnswer } from '../probes/dns.ts';
 import type { DnsSymptom } from '../probes/dns-symptom.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
-import { hostName } from '../testbed/host.ts';
+import { inventLabel, serversAskedWhile } from '../probes/watch-questions.ts';
+import { type Host, hostName } from '../testbed/host.ts';
 import type { CauseId } from './causes.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { explainDnsRecord, refusal } from './find-in-dns-records.ts';
@@ -39,18 +40,23 @@ async function explainSilentName(
   { from, to, address, answer }: DnsSymptom & { kind: 'dns-record' },
 ): Promise<Found> {
   const known = Object.values(testbed.plan.services).filter(({ clusterIp }) => clusterIp !== null);
-  const names = known.map((service) => serviceName(testbed.plan, service));
-  const { protocol } = answer;
-  const answers = await askDns(testbed, from, {
+  const names = known.slice(0, MOST_NAMES).map((service) => serviceName(testbed.plan, service));
+  const { protocol, name, type } = answer;
+  // Silent once more, while what is asked after it is answered: so it is not the machine that is slow.
+  const [again, ...others] = await askDns(testbed, from, {
     server: address,
     protocol,
-    questions: names.map((name) => ({ name, type: 'A' })),
+    questions: [{ name, type }, ...names.map((each) => ({ name: each, type: 'A' as const }))],
+    waitSeconds: 1,
   });
-  const heard = answers.find(({ records }) => records.length > 0);
-  if (!heard) return null;
+  const heard = others.find(({ records }) => records.length > 0);
+  if (!heard || !again || again.status !== null) return null;
   const text = `${hostName(to)} answers for ${heard.name} and not to other questions about the zone: it asks somebody else, and waits`;
   return cause('dns-zone-forwarded', to, text);
 }
+
+/** If none of so many is answered, none is. */
+const MOST_NAMES = 2;
 
 function silenceOf(symptom: DnsSymptom & { kind: 'dns-record' }): DnsSymptom & { kind: 'dns-silent' } {
   const { from, to, address, answer } = symptom;
@@ -79,8 +85,10 @@ async function explainUpstream(
     explain,
   );
   if (unreachable) return unreachable;
-  if (status === null && !asked) {
-    const text = `${server} gives no answer to ${name} over ${protocol.toUpperCase()}, and does not ask ${address}, which answers ${server} when asked from there`;
+  if (status === null) {
+    const [other] = (await serversAskedBy(evidence, to, address)).filter((each) => each !== address);
+    if (!other) return null;
+    const text = `${server} gives no answer to ${name} over ${protocol.toUpperCase()}: it asks ${other} for names of the world, and not ${address}, which answers`;
     return cause('dns-wrong-upstream', to, text);
   }
   if (!asked || status === 'REFUSED') {
@@ -92,6 +100,18 @@ async function explainUpstream(
     to,
     `${server} says ${describeAnswer(answer)} for ${name}, the upstream does not`,
   );
+}
+
+/** Whom a DNS server asks for a name of the world that was made up for this. */
+async function serversAskedBy({ testbed }: Evidence, to: Host, upstream: string): Promise<string[]> {
+  const own = testbed.plan.pods[to.pod]?.address ?? '';
+  const [label, last] = [inventLabel(), inventLabel()];
+  const question = (word: string) => ({ name: `${word}.probe.example.com.`, type: 'A' }) as const;
+  const servers = await serversAskedWhile(testbed, to, label, last, async () => {
+    await askDns(testbed, to, { server: own, protocol: 'udp', questions: [question(label)], waitSeconds: 1 });
+    await askDnsOnce(testbed, to, upstream, 'udp', question(last));
+  });
+  return servers.filter((server) => server !== own);
 }
 
 function explainAlias({ to, target, answer }: DnsSymptom & { kind: 'dns-alias' }): Found {

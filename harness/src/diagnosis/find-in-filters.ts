@@ -1,14 +1,16 @@
 /** Finds the rule that drops or rewrites a probe, in any namespace it passes. */
 import { forgetUnresolvedNeighbours } from '../probes/kernel-state.ts';
+import { NO_PORTS, type ProbePorts, takePorts } from '../probes/probe-ports.ts';
 import { ask, type Protocol } from '../probes/reach.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { watchTrafficControl } from './find-in-traffic-control.ts';
 import { readLegacyCounters, rulesThatCounted } from './legacy-rules.ts';
-import { describeRule, dropping, rewriting, type TracedRule, traceRules } from './trace-rules.ts';
-import type { Opening } from './trace-table.ts';
-import { traceInTurn } from './traces-in-turn.ts';
+import type { MetRule, TracedRule } from './parse-met-rules.ts';
+import { ProbePackets } from './probe-packets.ts';
+import { describeRule, dropping, rewriting, traceRules } from './trace-rules.ts';
+import type { Traced } from './trace-table.ts';
 
 /** Long enough for ARP and one echo on one machine, short enough for a diagnosis. */
 const PROBE_MS = 250;
@@ -26,6 +28,8 @@ export interface SentAgain {
   readonly rules: readonly (readonly [Host, readonly TracedRule[]])[];
   /** What traffic control dropped meanwhile. */
   readonly dropped: NamedCause | null;
+  /** Which packets were its own. */
+  readonly probe: ProbePackets;
 }
 
 /** What stops a probe that gets no answer: a rule that drops it, or one that sends the answer elsewhere. */
@@ -36,9 +40,7 @@ export async function findDropper(
   address: string,
   resent?: Resent,
 ): Promise<NamedCause | null> {
-  const seen = await sendAgain(evidence, namespacesBetween(from, to), [address], resent?.protocol, () =>
-    probe(evidence, from, address, resent),
-  );
+  const seen = await probeAgain(evidence, from, to, address, resent);
   return dropperIn(seen) ?? rewriterIn(seen, 'dnat') ?? rewriterIn(seen, 'snat');
 }
 
@@ -50,9 +52,7 @@ export async function findRewriter(
   address: string,
   resent?: Resent,
 ): Promise<NamedCause | null> {
-  const seen = await sendAgain(evidence, namespacesBetween(from, to), [address], resent?.protocol, () =>
-    probe(evidence, from, address, resent),
-  );
+  const seen = await probeAgain(evidence, from, to, address, resent);
   return rewriterIn(seen, 'snat');
 }
 
@@ -63,10 +63,7 @@ export async function findTtlRewriter(
   to: Host,
   address: string,
 ): Promise<NamedCause | null> {
-  const resent: Resent = { protocol: 'udp' };
-  const { rules } = await sendAgain(evidence, namespacesBetween(from, to), [address], 'udp', () =>
-    probe(evidence, from, address, resent),
-  );
+  const { rules } = await probeAgain(evidence, from, to, address, { protocol: 'udp' });
   for (const [host, met] of rules) {
     const first = met.find(({ rule }) => /\bttl set\b|-j TTL\b|\bTTL\b/.test(rule));
     if (first) return cause('ttl-rewritten', host, `${describeRule(first)} sets the TTL`);
@@ -74,7 +71,7 @@ export async function findTtlRewriter(
   return null;
 }
 
-export function dropperIn({ rules, dropped }: SentAgain): NamedCause | null {
+export function dropperIn({ rules, dropped }: Pick<SentAgain, 'rules' | 'dropped'>): NamedCause | null {
   for (const [host, met] of rules) {
     const [first] = dropping(met);
     if (first) return cause('filter-drop', host, `${describeRule(first)} drops it`);
@@ -82,7 +79,7 @@ export function dropperIn({ rules, dropped }: SentAgain): NamedCause | null {
   return dropped;
 }
 
-export function rewriterIn({ rules }: SentAgain, side: 'snat' | 'dnat'): NamedCause | null {
+export function rewriterIn({ rules }: Pick<SentAgain, 'rules'>, side: 'snat' | 'dnat'): NamedCause | null {
   for (const [host, met] of rules) {
     const [first] = rewriting(met, side);
     if (!first) continue;
@@ -93,21 +90,24 @@ export function rewriterIn({ rules }: SentAgain, side: 'snat' | 'dnat'): NamedCa
   return null;
 }
 
-/** Sends once more, and returns the rules that were met, namespace by namespace. */
+/**
+ * Sends once more, and returns the rules that the probe itself met, namespace by namespace.
+ *
+ * @param send returns the ports that it sent from
+ */
 export async function sendAgain(
   evidence: Evidence,
   hosts: readonly Host[],
-  addresses: readonly string[],
-  protocol: Protocol | undefined,
-  send: () => Promise<unknown>,
-  only?: readonly Opening[],
+  traced: Traced,
+  send: () => Promise<ProbePorts>,
 ): Promise<SentAgain> {
   let dropped: NamedCause | null = null;
+  let ports = NO_PORTS;
   const legacyRules = new Map<Host, readonly TracedRule[]>();
   const watched = async () => {
     const readLegacy = () => Promise.all(hosts.map((host) => readLegacyCounters(evidence.testbed, host)));
     const [stop, before] = await Promise.all([watchTrafficControl(evidence, hosts), readLegacy()]);
-    await send();
+    ports = await send();
     const [found, after] = await Promise.all([stop(), readLegacy()]);
     dropped = found;
     for (const [index, host] of hosts.entries()) {
@@ -115,7 +115,7 @@ export async function sendAgain(
     }
   };
   // The tracers nest: each one is ready before the probe inside it is sent, and one probe serves all.
-  const rules: [Host, TracedRule[]][] = [];
+  const seen: [Host, readonly MetRule[]][] = [];
   const nest = hosts.reduceRight<() => Promise<unknown>>(
     (inner, host) => async () => {
       let sent = false;
@@ -123,16 +123,22 @@ export async function sendAgain(
         sent = true;
         return inner();
       };
-      const met = await traceRules(evidence.testbed, host, { addresses, protocol, only }, once);
+      const met = await traceRules(evidence.testbed, host, traced, once);
       if (!sent) await inner();
-      rules.push([host, [...met, ...(legacyRules.get(host) ?? [])]]);
+      seen.push([host, met]);
     },
     watched,
   );
-  await traceInTurn(evidence.testbed, nest);
-  const order = hosts.map(hostName);
-  rules.sort(([a], [b]) => order.indexOf(hostName(a)) - order.indexOf(hostName(b)));
-  return { rules, dropped };
+  await nest();
+  const packets = seen.flatMap(([, met]) => met.flatMap(({ packet }) => packet ?? []));
+  const probe = new ProbePackets(ports, packets);
+  const rules = hosts.map((host) => {
+    const [, met = []] = seen.find(([each]) => each === host) ?? [];
+    // ARP is nobody's: what keeps it from passing keeps the probe.
+    const own = met.filter(({ packet }) => packet === null || probe.has(packet));
+    return [host, [...own, ...(legacyRules.get(host) ?? [])]] as const;
+  });
+  return { rules, dropped, probe };
 }
 
 /** The namespaces that a packet between two hosts of a node passes, in order. */
@@ -143,14 +149,24 @@ function namespacesBetween(from: Host, to: Host): Host[] {
   );
 }
 
-async function probe(
-  { testbed }: Evidence,
+/** Sends what got no answer once more, from a port of its own; where it is not known what that was, one of each kind. */
+function probeAgain(
+  evidence: Evidence,
   from: Host,
+  to: Host,
   address: string,
   resent: Resent | undefined,
-): Promise<void> {
-  await forgetUnresolvedNeighbours(testbed, from);
-  const question = { address, port: PORT_NOBODY_HAS, timeoutMs: PROBE_MS };
-  const sent: Resent[] = resent ? [resent] : [{ protocol: 'icmp' }, { protocol: 'tcp' }, { protocol: 'udp' }];
-  await Promise.all(sent.map((each) => ask(testbed, from, { ...question, ...each })));
+): Promise<SentAgain> {
+  const { testbed } = evidence;
+  const ports = takePorts();
+  const traced = { addresses: [address], protocol: resent?.protocol, ports };
+  return sendAgain(evidence, namespacesBetween(from, to), traced, async () => {
+    await forgetUnresolvedNeighbours(testbed, from);
+    const question = { address, port: PORT_NOBODY_HAS, timeoutMs: PROBE_MS, sourcePort: ports.first };
+    const sent: Resent[] = resent
+      ? [resent]
+      : [{ protocol: 'icmp' }, { protocol: 'tcp' }, { protocol: 'udp' }];
+    await Promise.all(sent.map((each) => ask(testbed, from, { ...question, ...each })));
+    return ports;
+  });
 }

@@ -8,8 +8,8 @@ import type { NamedCause } from '../probes/symptom.ts';
 import { ALL_MACS, readVtepEntries, readVxlanDevices, type VxlanDevice } from '../probes/vxlan.ts';
 import type { Host } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
-import { describeRule, dropping, traceRules } from './trace-rules.ts';
-import { traceInTurn } from './traces-in-turn.ts';
+import { sendAgain } from './find-in-filters.ts';
+import { describeRule, dropping } from './trace-rules.ts';
 
 /** Where the packet comes out: null where nothing wrong was found, but not everything could be seen. */
 type Out = NamedCause | { readonly node: string; readonly device: string } | null;
@@ -135,22 +135,18 @@ export async function findBlockedTunnel(
   const ends = [from.node, to.node].flatMap((node) =>
     Object.values(nodes[node]?.interfaces ?? {}).map((each) => each.address),
   );
-  const found: (readonly [Host, string])[] = [];
-  const nest = hosts.reduceRight<() => Promise<unknown>>(
-    (inner, host) => async () => {
-      let sent = false;
-      const rules = await traceRules(testbed, host, { addresses: ends }, () => {
-        sent = true;
-        return inner();
-      });
-      if (!sent) await inner();
-      const [first] = dropping(rules);
-      if (first) found.push([host, `${describeRule(first)} drops the packets of the tunnel`]);
-    },
-    () => ask(testbed, from, { protocol: 'icmp', address, timeoutMs: PROBE_MS }),
+  // The packet around the probe has a source port made of the flow inside (RFC 7348, section 5): its receiver's tells it.
+  const devices = await Promise.all(
+    [from, to].map(({ node }) => readVxlanDevices(testbed, { node, pod: '' })),
   );
-  await traceInTurn(testbed, nest);
-  const order = hosts.map(({ node }) => node);
-  const [first] = found.sort(([a], [b]) => order.indexOf(a.node) - order.indexOf(b.node));
-  return first ? cause('filter-drop', first[0], first[1]) : null;
+  const port = devices.flat()[0]?.port ?? testbed.plan.cluster.vxlanPort;
+  const { rules } = await sendAgain(evidence, hosts, { addresses: ends, protocol: 'udp' }, async () => {
+    await ask(testbed, from, { protocol: 'icmp', address, timeoutMs: PROBE_MS });
+    return { first: port, last: port };
+  });
+  for (const [host, met] of rules) {
+    const [first] = dropping(met);
+    if (first) return cause('filter-drop', host, `${describeRule(first)} drops the packets of the tunnel`);
+  }
+  return null;
 }

@@ -101,10 +101,7 @@ async function findLostBetween(
 /** A rule that was met and translates to another port or address than it should. */
 async function findWrongTarget(evidence: Evidence, asked: ServiceAsked, seen: SentAgain): Promise<Found> {
   const endpoints = addressesOf(evidence, serviceOf(evidence, asked));
-  // Another diagnosis may trace another Service meanwhile.
-  const other = asked.port.protocol === 'TCP' ? /\budp\b/ : /\btcp\b/;
-  const met = seen.rules.flatMap(([, each]) => each).filter(({ rule }) => !other.test(rule));
-  for (const { rule } of met) {
+  for (const { rule } of seen.rules.flatMap(([, met]) => met)) {
     for (const [address, port] of targetsIn(rule)) {
       const at = `${address}:${port ?? asked.port.port}`;
       if (!endpoints.has(address)) return explainStranger(evidence, asked, at);

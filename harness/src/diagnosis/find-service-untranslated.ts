@@ -6,9 +6,10 @@ import type { PlannedServicePort } from '../topology/plan.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { sendAgain } from './find-in-filters.ts';
 import { describePort, nodeOf } from './find-service.ts';
+import type { TracedRule } from './parse-met-rules.ts';
 import { flowsOf } from './service-flows.ts';
 import { chainsNaming, describeListed, portsNamedWith, readRules, translating } from './service-rules.ts';
-import { describeRule, type TracedRule } from './trace-rules.ts';
+import { describeRule } from './trace-rules.ts';
 
 type Found = NamedCause | null;
 
@@ -98,7 +99,7 @@ async function recognise(
   const node = nodeOf(asked.from);
   const protocol = asked.port.protocol === 'TCP' ? 'tcp' : 'udp';
   const flows = await flowsOf(evidence, asked, TRIED, async (send) => {
-    const seen = await sendAgain(evidence, [node], [address], protocol, send);
+    const seen = await sendAgain(evidence, [node], { addresses: [address], protocol }, send);
     met = seen.rules.flatMap(([, each]) => each);
   });
   const naming = met.filter(({ rule }) => rule.includes(address) && leads(rule));

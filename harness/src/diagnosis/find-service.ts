@@ -1,7 +1,7 @@
 /** Why a Service does not do what it should: from what a client saw to the rule, setting or flow behind it. */
 import { readRoute } from '../probes/kernel-state.ts';
 import type { OutcomeKind } from '../probes/reach.ts';
-import { sample } from '../probes/sample.ts';
+import { portsOf, sample } from '../probes/sample.ts';
 import type { ServiceAsked, ServiceSymptom } from '../probes/service-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -169,9 +169,9 @@ async function findDroppedRefusal(evidence: Evidence, asked: ServiceAsked): Prom
   const seen = await sendAgain(
     evidence,
     [nodeOf(from), from],
-    own.map(({ address: each }) => each),
-    undefined,
-    () => sample(evidence.testbed, from, { ...question, count: 1, timeoutMs: PATIENCE_MS }),
+    { addresses: own.map(({ address: each }) => each) },
+    async () =>
+      portsOf(await sample(evidence.testbed, from, { ...question, count: 1, timeoutMs: PATIENCE_MS })),
   );
   const others = seen.rules.map(
     ([host, met]) => [host, met.filter(({ rule }) => !/\breject\b/i.test(rule))] as const,
@@ -199,8 +199,10 @@ export async function askAgain(
   );
   const addresses = [address, ...endpoints.flatMap((name) => testbed.plan.pods[name]?.address ?? [])];
   const count = endpoints.length > 0 ? TRACED : 1;
-  return sendAgain(evidence, hosts, addresses, protocol, () =>
-    sample(testbed, from, { protocol, address, port: port.port, count, timeoutMs: PATIENCE_MS }),
+  return sendAgain(evidence, hosts, { addresses, protocol }, async () =>
+    portsOf(
+      await sample(testbed, from, { protocol, address, port: port.port, count, timeoutMs: PATIENCE_MS }),
+    ),
   );
 }
 

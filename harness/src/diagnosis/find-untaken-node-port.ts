@@ -1,11 +1,12 @@
 /** Why no rule of a node takes what is for its node port: another number, another protocol, other senders, or none at all. */
 import { isRedirected } from '../probes/conntrack.ts';
-import { sample, sharesOf } from '../probes/sample.ts';
+import { portsOf, sample, sharesOf } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
+import { sendAgain } from './find-in-filters.ts';
 import { callAgain, type NodePortCall, outsiders, serviceOf } from './node-port-evidence.ts';
-import { describeRule, traceRules } from './trace-rules.ts';
+import { describeRule } from './trace-rules.ts';
 
 const PATIENCE_MS = 200;
 
@@ -74,9 +75,12 @@ async function findOtherProtocol(evidence: Evidence, call: NodePortCall): Promis
   const other = protocol === 'tcp' ? 'udp' : 'tcp';
   const only = [{ destination: address, destinationPort: port }];
   const traced = { addresses: [address], protocol: other, only } as const;
-  const met = await traceRules(testbed, to, traced, () =>
-    sample(testbed, from, { protocol: other, address, port, count: 1, timeoutMs: PATIENCE_MS }),
+  const { rules } = await sendAgain(evidence, [to], traced, async () =>
+    portsOf(
+      await sample(testbed, from, { protocol: other, address, port, count: 1, timeoutMs: PATIENCE_MS }),
+    ),
   );
+  const met = rules.flatMap(([, each]) => each);
   const rule = met.find((each) => new RegExp(`\\b${port}\\b`).test(each.rule));
   if (!rule) return null;
   const text = `${describeRule(rule)} is for ${other.toUpperCase()}; the port of ${service} is ${protocol.toUpperCase()}`;

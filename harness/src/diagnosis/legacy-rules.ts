@@ -4,7 +4,7 @@
  */
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
-import type { TracedRule } from './trace-rules.ts';
+import type { TracedRule } from './parse-met-rules.ts';
 
 /** Packets counted so far, by `TABLE\nCHAIN\nRULE`, in the order of the rules. */
 export type Counters = ReadonlyMap<string, number>;

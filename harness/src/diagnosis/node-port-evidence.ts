@@ -1,7 +1,8 @@
 /** What a diagnosis of node ports looks at: the same call once more, and what the called node made of it. */
 import { type Flow, watchFlows } from '../probes/conntrack.ts';
 import type { NodePortSymptom } from '../probes/node-port-symptom.ts';
-import { type Sample, sample } from '../probes/sample.ts';
+import { isWithin } from '../probes/probe-ports.ts';
+import { portsOf, type Sample, sample } from '../probes/sample.ts';
 import type { Host } from '../testbed/host.ts';
 import type { PlannedService } from '../topology/plan.ts';
 import type { Evidence } from './evidence.ts';
@@ -32,9 +33,11 @@ export async function callAgain(
   const about = { protocol, address, port };
   const watched = await watchFlows(testbed, seenBy, about);
   const asked = await sample(testbed, from, { ...about, count, timeoutMs: PATIENCE_MS });
-  // Others may call the same port meanwhile.
+  // Others may call the same port meanwhile, from the same host too.
   const own = await addressesOf(evidence, from);
-  const flows = (await watched.stop()).filter(({ original }) => own.includes(original.source));
+  const flows = (await watched.stop()).filter(
+    ({ original }) => own.includes(original.source) && isWithin(portsOf(asked), original.sourcePort),
+  );
   return { asked, flows };
 }
 

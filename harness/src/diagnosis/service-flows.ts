@@ -3,7 +3,8 @@
  * for every layout of rules: iptables of any order, nftables maps, sets.
  */
 import { type Flow, readFlows } from '../probes/flows.ts';
-import { forgetFlows, type Sample, sample } from '../probes/sample.ts';
+import { isWithin, type ProbePorts } from '../probes/probe-ports.ts';
+import { forgetFlows, portsOf, type Sample, sample } from '../probes/sample.ts';
 import type { ServiceAsked } from '../probes/service-symptom.ts';
 import type { Host } from '../testbed/host.ts';
 import type { PlannedService } from '../topology/plan.ts';
@@ -19,7 +20,7 @@ export async function flowsOf(
   { testbed }: Evidence,
   { from, address, port }: Pick<ServiceAsked, 'from' | 'address' | 'port'>,
   count: number = SENT,
-  during: (send: () => Promise<unknown>) => Promise<unknown> = (send) => send(),
+  during: (send: () => Promise<ProbePorts>) => Promise<unknown> = (send) => send(),
 ): Promise<Flow[]> {
   const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
   const node: Host = { node: from.node, pod: '' };
@@ -28,19 +29,18 @@ export async function flowsOf(
   await during(async () => {
     const asking = sample(testbed, from, { ...question, keepFlows: true });
     asking.then(sent.resolve, sent.reject);
-    await asking;
+    return portsOf(await asking);
   });
-  const { ports } = await sent.promise;
+  const asked = await sent.promise;
+  const { ports } = asked;
   if (!ports) return [];
   const found = await readFlows(testbed, node, protocol, address);
   await forgetFlows(testbed, from, question, ports);
   // Other checks ask the same Service at the same time, and other clients always do.
+  const own = portsOf(asked);
   return found.filter(
     (flow) =>
-      flow.destinationPort === port.port &&
-      flow.source === ports.address &&
-      flow.sourcePort >= ports.first &&
-      flow.sourcePort < ports.first + ports.count,
+      flow.destinationPort === port.port && flow.source === ports.address && isWithin(own, flow.sourcePort),
   );
 }
 

@@ -1,4 +1,5 @@
-import { describeRule, dropping, parseTrace, rewriting } from './trace-rules.ts';
+import { parseMetRules } from './parse-met-rules.ts';
+import { describeRule, dropping, rewriting } from './trace-rules.ts';
 
 const PRINTED = `trace id 5c2b6a0e bridge podwire_trace_0a1b2c prerouting packet: iif "veth-a" ether saddr 8a:cb:01:02:03:04
 trace id 5c2b6a0e bridge podwire_trace_0a1b2c prerouting rule ip daddr { 10.244.1.3 } meta nftrace set 1 (verdict continue)
@@ -11,35 +12,8 @@ trace id 77f0aa13 inet guard input verdict continue
 trace id 77f0aa13 inet guard input policy drop
 `;
 
-test('reads the rules that a packet met, without our own', () => {
-  expect(parseTrace(PRINTED)).toEqual([
-    {
-      family: 'ip',
-      table: 'filter',
-      chain: 'FORWARD',
-      rule: 'counter packets 3 bytes 252 log prefix "DROP: "',
-      verdict: 'continue',
-    },
-    {
-      family: 'ip',
-      table: 'filter',
-      chain: 'FORWARD',
-      rule: 'ip protocol udp counter packets 1 bytes 84 drop',
-      verdict: 'drop',
-    },
-    {
-      family: 'ip',
-      table: 'filter',
-      chain: 'FORWARD',
-      rule: 'meta l4proto tcp queue num 0',
-      verdict: 'queue',
-    },
-    { family: 'inet', table: 'guard', chain: 'input', rule: 'policy drop', verdict: 'drop' },
-  ]);
-});
-
 test('a rule that only logs the word DROP drops nothing; a queue and a policy do', () => {
-  expect(dropping(parseTrace(PRINTED)).map(describeRule)).toEqual([
+  expect(dropping(parseMetRules(PRINTED)).map(describeRule)).toEqual([
     'the rule "ip protocol udp drop" in chain FORWARD of table ip filter',
     'the rule "meta l4proto tcp queue num 0" in chain FORWARD of table ip filter',
     'the policy drop in chain input of table inet guard',

@@ -6,26 +6,18 @@
 import { readInterfaces } from '../probes/kernel-state.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
+import { type MetRule, type TracedRule, TraceReader } from './parse-met-rules.ts';
+import { bearsPort } from './probe-packets.ts';
 import { RuleMonitor } from './rule-monitor.ts';
-import { familiesIn, TRACE_TABLE, type Traced, traceTable } from './trace-table.ts';
-import { TracedPackets } from './traced-packets.ts';
+import { familiesIn, type Traced, traceTable } from './trace-table.ts';
 
-export interface TracedRule {
-  readonly family: string;
-  readonly table: string;
-  readonly chain: string;
-  /** The rule as nft prints it, or `policy drop`. */
-  readonly rule: string;
-  readonly verdict: string;
-}
-
-/** Traces what `send` sends, in one namespace. Tracers in one namespace do not disturb each other. */
+/** Traces what `send` sends, in one namespace; what others have marked meanwhile is told of too. */
 export async function traceRules(
   testbed: Testbed,
   host: Host,
   traced: Traced,
   send: () => Promise<unknown>,
-): Promise<TracedRule[]> {
+): Promise<MetRule[]> {
   const { stdout: ruleset } = await testbed.probe(host, ['nft', 'list', 'ruleset']);
   const families = familiesIn(ruleset);
   if (families.length === 0) return [];
@@ -35,26 +27,22 @@ export async function traceRules(
 
   // Each line is read once, and then forgotten: a busy port makes megabytes of them.
   const met: MetRule[] = [];
-  let packets = new TracedPackets('');
+  const reader = new TraceReader();
   const dropped = Promise.withResolvers<true>();
   let unfinished = '';
   const monitor = await RuleMonitor.begin(
     testbed,
     host,
-    (name) => {
-      packets = new TracedPackets(name);
-      return families.map((family) => traceTable(family, name, traced, devices));
-    },
+    (name) => families.map((family) => traceTable(family, name, traced, devices)),
     (text) => {
       const lines = `${unfinished}${text}`;
       const end = lines.lastIndexOf('\n') + 1;
       unfinished = lines.slice(end);
-      const whole = lines.slice(0, end);
-      packets.read(whole);
-      const fresh = readMetRules(whole);
+      const fresh = reader.read(lines.slice(0, end));
       met.push(...fresh);
-      const own = fresh.filter(({ id }) => packets.isOurs(id));
-      if (dropping(own.map(({ rule }) => rule)).length > 0) dropped.resolve(true);
+      const { ports } = traced;
+      const own = ports ? fresh.filter(({ packet }) => packet !== null && bearsPort(packet, ports)) : [];
+      if (dropping(own).length > 0) dropped.resolve(true);
     },
   );
   try {
@@ -65,7 +53,7 @@ export async function traceRules(
   } finally {
     await monitor.stop();
   }
-  return met.filter(({ id }) => packets.isOurs(id)).map(({ rule }) => rule);
+  return met;
 }
 
 /**
@@ -87,34 +75,4 @@ export function describeRule({ family, table, chain, rule }: TracedRule): string
   const readable = rule.replace(/counter packets \d+ bytes \d+ ?/, '').trim();
   const what = readable.startsWith('policy') ? `the ${readable}` : `the rule "${readable}"`;
   return `${what} in chain ${chain} of table ${family} ${table}`;
-}
-
-/** A rule that a packet met, and the id of the packet. */
-interface MetRule {
-  readonly id: string;
-  readonly rule: TracedRule;
-}
-
-/** The rules that packets met, read from what `nft monitor` prints. */
-export function parseTrace(printed: string): TracedRule[] {
-  return readMetRules(printed).map(({ rule }) => rule);
-}
-
-function readMetRules(printed: string): MetRule[] {
-  const rules: MetRule[] = [];
-  for (const line of printed.split('\n')) {
-    const match =
-      /^trace id (\w+) (\w+) (\S+) (\S+) (?:rule (.*) \(verdict (\w+).*\)|(?:verdict \w+ )?policy (\w+)(?: meta mark \w+)?)\s*$/.exec(
-        line.trim(),
-      );
-    if (!match) continue;
-    const [, id = '', family = '', table = '', chain = '', rule, verdict, policy] = match;
-    if (table.startsWith(TRACE_TABLE)) continue;
-    const said =
-      policy !== undefined
-        ? { family, table, chain, rule: `policy ${policy}`, verdict: policy }
-        : { family, table, chain, rule: rule ?? '', verdict: verdict ?? '' };
-    rules.push({ id, rule: said });
-  }
-  return rules;
 }

@@ -1,4 +1,6 @@
 /** The tables of ours that mark a probe for tracing, in the language of nft (man 8 nft). */
+
+import type { ProbePorts } from '../probes/probe-ports.ts';
 import type { Protocol } from '../probes/reach.ts';
 
 /** How the names of our tables begin; what reads rules passes them over. */
@@ -11,6 +13,8 @@ export interface Traced {
   readonly protocol?: Protocol | undefined;
   /** Only these packets; of TCP only those that open a connection, there and back. */
   readonly only?: readonly Opening[] | undefined;
+  /** The ports of the probe, where they are known before it is sent: then the rule that drops it ends the wait. */
+  readonly ports?: ProbePorts | undefined;
 }
 
 /** What is known of the packets to trace. */

@@ -6,6 +6,7 @@ import { TestbedError } from '../errors.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { type DecodedFrame, decodeBare, decodeFrame } from './decode-frame.ts';
+import type { ProbePorts } from './probe-ports.ts';
 
 /** One frame at one interface. */
 export interface Sighting {
@@ -26,12 +27,6 @@ export interface CapturedDevice {
   readonly name: string;
   /** ARPHRD_*: 1 is Ethernet, 772 the loopback. */
   readonly type: number;
-}
-
-/** Source ports (ICMP ids) that are the probes' own. */
-export interface ProbePorts {
-  readonly first: number;
-  readonly last: number;
 }
 
 export interface CaptureEverywhere {

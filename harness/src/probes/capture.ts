@@ -21,7 +21,12 @@ export interface Packet {
   readonly length: number;
   /** A piece of a larger packet: the flag "more fragments", or an offset. */
   readonly fragment: boolean;
+  /** The IP id, which NAT leaves alone. */
+  readonly id: number;
+  readonly sourcePort: number | null;
   readonly destinationPort: number | null;
+  /** Of an echo request or reply. */
+  readonly icmpId: number | null;
   readonly vxlan: Vxlan | null;
 }
 
@@ -142,6 +147,7 @@ function readPacket(bytes: Buffer): Packet | null {
   const first = (offset & 0x1fff) === 0;
   const payload = bytes.subarray(headerBytes);
   const hasPorts = first && (protocol === 6 || protocol === 17) && payload.length >= 4;
+  const isEcho = first && protocol === 1 && payload.length >= 6 && [0, 8].includes(payload.readUInt8(0));
   return {
     source: [...bytes.subarray(12, 16)].join('.'),
     destination: [...bytes.subarray(16, 20)].join('.'),
@@ -149,7 +155,10 @@ function readPacket(bytes: Buffer): Packet | null {
     protocol,
     length: bytes.readUInt16BE(2),
     fragment: (offset & 0x3fff) !== 0,
+    id: bytes.readUInt16BE(4),
+    sourcePort: hasPorts ? payload.readUInt16BE(0) : null,
     destinationPort: hasPorts ? payload.readUInt16BE(2) : null,
+    icmpId: isEcho ? payload.readUInt16BE(4) : null,
     vxlan: first && protocol === 17 ? readVxlan(payload.subarray(8)) : null,
   };
 }

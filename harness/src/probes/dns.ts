@@ -39,6 +39,8 @@ export interface DnsAsk {
   readonly edns?: boolean;
   /** How long each question may stay without an answer; 2 unless told. */
   readonly waitSeconds?: number;
+  /** The port to ask from, for one question; else the kernel chooses. */
+  readonly sourcePort?: number;
 }
 
 /** dig counts in whole seconds. On one machine an answer takes a millisecond, and more while a class works on it. */
@@ -51,7 +53,7 @@ const DEADLINE_MS = 8_000;
 
 /** Asks from the namespace of a host. The answers come in the order of the questions. */
 export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promise<DnsAnswer[]> {
-  const { server, protocol, questions, edns = true, waitSeconds = WAIT_SECONDS } = asked;
+  const { server, protocol, questions, edns = true, waitSeconds = WAIT_SECONDS, sourcePort } = asked;
   const argv = [
     // -r: no ~/.digrc. +ignore: an answer with TC is shown, and not asked for again over TCP.
     ...[
@@ -68,6 +70,7 @@ export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promi
     ],
     protocol === 'tcp' ? '+tcp' : '+notcp',
     edns ? '+edns=0' : '+noedns',
+    ...(sourcePort === undefined ? [] : ['-b', `0.0.0.0#${sourcePort}`]),
     ...questions.flatMap(({ name, type }) => [name, type]),
   ];
   const { stdout } = await paced(testbed, () => testbed.probe(from, argv, { deadlineMs: DEADLINE_MS }));

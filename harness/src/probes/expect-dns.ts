@@ -1,5 +1,4 @@
 /** What a cluster's DNS server has to answer, asked as a pod or a node asks it: over UDP, and over TCP. */
-import { randomBytes } from 'node:crypto';
 import type { AddressPlan, PlannedService } from '../topology/plan.ts';
 import {
   describeWanted,
@@ -21,7 +20,7 @@ import {
 } from './dns.ts';
 import type { Network } from './network.ts';
 import { CheckFailure } from './symptom.ts';
-import { questionsWhile } from './watch-questions.ts';
+import { inventLabel, questionsWhile } from './watch-questions.ts';
 
 /** Who asks whom: a host, and the Service of the DNS server. */
 export interface DnsClient {
@@ -79,10 +78,10 @@ export async function expectForwardedUpstream(
   const to = testbed.host(server);
   const address = plan.pods[to.pod]?.address ?? '';
   const [client, resolver] = [testbed.host(from), testbed.host(upstream)];
-  const asked = DNS_PROTOCOLS.map((protocol) => ({ protocol, label: invent() }));
+  const asked = DNS_PROTOCOLS.map((protocol) => ({ protocol, label: inventLabel() }));
   const questionOf = (label: string): DnsQuestion => ({ name: `${label}.probe.example.com.`, type: 'A' });
   const upstreamAddress = addressOfNode(plan, upstream);
-  const last = invent();
+  const last = inventLabel();
   let direct: DnsAnswer | null = null;
   const answers: DnsAnswer[] = [];
   const heard = await questionsWhile(
@@ -207,7 +206,7 @@ function clusterRecords(
   return network.once(`cluster records ${client.from}`, async () => {
     const { testbed, plan } = network;
     const { clusterIp } = serverOf(plan, client.service);
-    const topics = wantedRecords(plan, invent());
+    const topics = wantedRecords(plan, inventLabel());
     const { 'other-types': types, 'unnamed-ports': unnamed, 'unknown-names': unknown, ...others } = topics;
     // What a server may have to ask somebody else for comes last: it may wait for long.
     const questions = [...Object.values(others), types, unnamed, unknown]
@@ -252,11 +251,6 @@ function isSilent(network: Network, from: string, address: string, protocol: Dns
     const answer = await askDnsOnce(network.testbed, host, address, protocol, question);
     return answer.status === null;
   });
-}
-
-/** A label that nobody has asked for, or answered, before. */
-function invent(): string {
-  return `x${randomBytes(5).toString('hex')}`;
 }
 
 function keyOf(protocol: DnsProtocol, { name, type }: DnsQuestion): string {

@@ -257,18 +257,20 @@ export class Network {
       {
         where: `from the added pod to ${neighbour}`,
         protocol: 'tcp' as const,
-        ask: (timeoutMs: number) =>
-          added.ask({ protocol: 'tcp', address: target, port: serverPort, nonce, timeoutMs }),
+        ask: (timeoutMs: number, sourcePort = 0) =>
+          added.ask({ protocol: 'tcp', address: target, port: serverPort, nonce, timeoutMs, sourcePort }),
       },
       {
         where: `from ${neighbour} to the added pod`,
         protocol: 'icmp' as const,
-        ask: (timeoutMs: number) => ask(this.testbed, host, { protocol: 'icmp', address, timeoutMs }),
+        ask: (timeoutMs: number, sourcePort = 0) =>
+          ask(this.testbed, host, { protocol: 'icmp', address, timeoutMs, sourcePort }),
       },
       {
         where: 'from the added pod to the node',
         protocol: 'icmp' as const,
-        ask: (timeoutMs: number) => added.ask({ protocol: 'icmp', address: nodeAddress, timeoutMs }),
+        ask: (timeoutMs: number, sourcePort = 0) =>
+          added.ask({ protocol: 'icmp', address: nodeAddress, timeoutMs, sourcePort }),
       },
     ];
     const outcomes = await Promise.all(questions.map((question) => question.ask(this.#options.patienceMs)));
@@ -283,7 +285,7 @@ export class Network {
         address,
         asked: where,
         protocol,
-        resend: () => askAgain(RESENT_MS),
+        resend: (sourcePort) => askAgain(RESENT_MS, sourcePort),
       };
       throw new CheckFailure(
         `a pod added to ${bridge.name} as ${address} to reach ${neighbour} and the node, and to be reached`,

@@ -2,6 +2,7 @@
 import { TestbedError } from '../errors.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
+import { NO_PORTS, type ProbePorts } from './probe-ports.ts';
 import type { OutcomeKind } from './reach.ts';
 
 export interface SampleQuestion {
@@ -110,6 +111,11 @@ export function readSample(printed: string): Sample {
     }
   }
   return { answers, moved, ports, others };
+}
+
+/** The ports that a sample was sent from; none where nothing was sent. */
+export function portsOf({ ports }: Sample): ProbePorts {
+  return ports ? { first: ports.first, last: ports.first + ports.count - 1 } : NO_PORTS;
 }
 
 /** How many of the answers each server gave, by its name. */

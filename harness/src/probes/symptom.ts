@@ -99,7 +99,7 @@ export type Symptom =
       /** What did not get its answer: from one side to the other, over a protocol, and how to try again. */
       readonly asked: string;
       readonly protocol: Protocol;
-      readonly resend: () => Promise<unknown>;
+      readonly resend: (sourcePort: number) => Promise<unknown>;
     }
   | {
       /** A packet between nodes did not arrive, or arrived by another way than the lab is about. */

@@ -1,4 +1,5 @@
 /** Who asks a DNS server for a name: what tcpdump reads out of the questions that arrive at a host. */
+import { randomBytes } from 'node:crypto';
 import { TestbedError } from '../errors.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
@@ -7,6 +8,11 @@ import { DNS_PORT } from './dns.ts';
 const READY_MS = 10_000;
 /** How long a question that was asked may take to show, on a machine that is busy with a class. */
 const SHOWN_MS = 5_000;
+
+/** A label that nobody has asked for, or answered, before. */
+export function inventLabel(): string {
+  return `x${randomBytes(5).toString('hex')}`;
+}
 
 /**
  * Which of the words the questions hold that arrive at the host while `act` runs. `last` is a word that `act` sees
@@ -19,9 +25,36 @@ export async function questionsWhile(
   last: string,
   act: () => Promise<unknown>,
 ): Promise<Map<string, boolean>> {
+  const printed = await hearWhile(testbed, host, 'in', last, act);
+  return new Map(words.map((word) => [word, printed.toLowerCase().includes(word)]));
+}
+
+/** The servers that a host asks for a name which holds a word, while `act` runs; the host asks for `last` in the end. */
+export async function serversAskedWhile(
+  testbed: Testbed,
+  host: Host,
+  word: string,
+  last: string,
+  act: () => Promise<unknown>,
+): Promise<string[]> {
+  const printed = (await hearWhile(testbed, host, 'out', last, act)).toLowerCase();
+  const asked = [...printed.matchAll(/ > ([\d.]+)\.53: (.*)$/gm)].filter(([, , text]) =>
+    text?.includes(word),
+  );
+  return [...new Set(asked.map(([, server = '']) => server))];
+}
+
+/** What tcpdump prints of the questions that come or go. */
+async function hearWhile(
+  testbed: Testbed,
+  host: Host,
+  direction: 'in' | 'out',
+  last: string,
+  act: () => Promise<unknown>,
+): Promise<string> {
   // As root: the fabric may not end the processes of another user, which tcpdump otherwise becomes. Without a
   // limit (-s) its buffer would hold eight packets.
-  const command = `exec tcpdump -Z root -i any -Q in --immediate-mode -l -n -t -A -s 400 'port ${DNS_PORT}' 2>&1`;
+  const command = `exec tcpdump -Z root -i any -Q ${direction} --immediate-mode -l -n -t -A -s 400 'port ${DNS_PORT}' 2>&1`;
   const ready = Promise.withResolvers<void>();
   const heard = Promise.withResolvers<void>();
   let printed = '';
@@ -53,5 +86,5 @@ export async function questionsWhile(
     job.kill();
     await Promise.allSettled([job.done]);
   }
-  return new Map(words.map((word) => [word, has(word)]));
+  return printed;
 }

@@ -2,9 +2,9 @@
 import type { Sighting } from '../../probes/capture-everywhere.ts';
 import { type Host, hostName } from '../../testbed/host.ts';
 import type { Testbed } from '../../testbed/testbed.ts';
+import type { MetRule } from '../parse-met-rules.ts';
 import { describeRule, rewriting } from '../trace-rules.ts';
 import { portKey, type Step } from './follow-packet.ts';
-import type { MetRule } from './parse-met-rules.ts';
 import type { Scene } from './scene.ts';
 import type { Happening } from './walk.ts';
 

@@ -1,6 +1,6 @@
 import type { DecodedPacket } from '../../probes/decode-frame.ts';
+import type { TracedPacket } from '../parse-met-rules.ts';
 import { isOfPacket } from './find-dropping-rule.ts';
-import type { TracedPacket } from './parse-met-rules.ts';
 
 const probe = { address: '10.0.0.2', port: 80, protocol: 'tcp', sourcePort: 61_000 } as const;
 
@@ -8,6 +8,7 @@ const traced = (change: Partial<TracedPacket> = {}): TracedPacket => ({
   source: '10.0.0.1',
   destination: '10.0.0.2',
   id: 7,
+  length: 60,
   protocol: 'tcp',
   sourcePort: 61_000,
   destinationPort: 80,

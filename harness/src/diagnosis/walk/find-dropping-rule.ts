@@ -3,11 +3,11 @@ import type { DecodedPacket } from '../../probes/decode-frame.ts';
 import type { NamedCause } from '../../probes/symptom.ts';
 import type { Host } from '../../testbed/host.ts';
 import { cause } from '../evidence.ts';
+import type { MetRule, TracedPacket } from '../parse-met-rules.ts';
 import { describeRule, dropping } from '../trace-rules.ts';
 import { isSameHost, type Knowledge } from './explain-steps.ts';
 import { unansweredArp } from './find-arp-silence.ts';
 import type { Missing } from './missing.ts';
-import type { MetRule, TracedPacket } from './parse-met-rules.ts';
 
 export interface Dropped {
   readonly host: Host;

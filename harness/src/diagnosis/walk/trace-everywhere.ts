@@ -2,16 +2,16 @@
  * Asks the kernel of every namespace that has packet filters which rules a probe meets (`nft monitor trace`, man
  * 8 nft). The tables that mark the probe are owned by the process that makes them: the kernel removes them with it.
  */
-import type { ProbePorts } from '../../probes/capture-everywhere.ts';
 import { readInterfaces } from '../../probes/kernel-state.ts';
+import type { ProbePorts } from '../../probes/probe-ports.ts';
 import type { Protocol } from '../../probes/reach.ts';
 import type { Host } from '../../testbed/host.ts';
 import { RefusedError } from '../../testbed/session.ts';
 import type { Testbed } from '../../testbed/testbed.ts';
+import { type MetRule, parseMetRules } from '../parse-met-rules.ts';
 import { RuleMonitor } from '../rule-monitor.ts';
 import { familiesIn, hooksOf } from '../trace-table.ts';
 import { isSameHost } from './explain-steps.ts';
-import { type MetRule, parseMetRules } from './parse-met-rules.ts';
 
 export interface RuleTrace {
   /** What packets met so far, in one namespace, in order. */

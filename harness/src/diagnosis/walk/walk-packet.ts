@@ -2,7 +2,6 @@
  * Sends one real probe and follows it everywhere: captures and rule traces in every namespace, put together to
  * the walk of the request and of its answer. Nothing that the probe leaves behind stays.
  */
-import { randomInt } from 'node:crypto';
 import {
   type CapturedDevice,
   type CaptureEverywhere,
@@ -10,6 +9,7 @@ import {
   type Sighting,
 } from '../../probes/capture-everywhere.ts';
 import { forgetUnresolvedNeighbours } from '../../probes/kernel-state.ts';
+import { takePorts } from '../../probes/probe-ports.ts';
 import { type Server, startServer } from '../../probes/reach.ts';
 import type { Host } from '../../testbed/host.ts';
 import type { Testbed } from '../../testbed/testbed.ts';
@@ -43,9 +43,6 @@ const PATIENCE_MS = 600;
 const SNAP_BYTES = 256;
 /** For a probe that is sent once more while counters are read. */
 const RESENT_MS = 200;
-/** Above the ports that the kernel gives to others (net.ipv4.ip_local_port_range). */
-const FIRST_PORT = 61_000;
-const LAST_PORT = 65_000;
 const AT_ONCE = 12;
 /** Where no server could be started: the port of TCPMUX (RFC 1078), which nobody serves. */
 const NOBODY_HAS = 1;
@@ -72,8 +69,7 @@ export async function walkAndCapture(
   const from = testbed.host(request.from);
   const count = request.count ?? 1;
   const [target] = await Promise.all([findTarget(evidence, request), standServers(testbed)]);
-  const firstPort = randomInt(FIRST_PORT, LAST_PORT - count - EXTRA_PORTS);
-  const ports = { first: firstPort, last: firstPort + count + EXTRA_PORTS - 1 };
+  const ports = takePorts(count + EXTRA_PORTS);
 
   await using cleanup = new AsyncDisposableStack();
   const capture = await captureEverywhere(testbed, ports, snapBytes);
@@ -92,14 +88,14 @@ export async function walkAndCapture(
   const server = await startAt(testbed, target, withoutNamespace);
   if (server) cleanup.defer(() => server.stop());
   const canSend = capture.sees(from);
-  const named = canSend ? await resolveName(testbed, from, target, firstPort + count, patienceMs) : null;
+  const named = canSend ? await resolveName(testbed, from, target, ports.first + count, patienceMs) : null;
   const address = target.address ?? named?.address ?? null;
   const port = target.port ?? (target.protocol === 'udp' ? server?.udpPort : server?.tcpPort) ?? NOBODY_HAS;
   const probe = { protocol: target.protocol, port, size: request.size ?? 0 };
   const sent: Sent[] = [];
   if (address !== null && canSend) {
     const send = async (number: number) => {
-      const sourcePort = firstPort + number;
+      const sourcePort = ports.first + number;
       const outcome = await sendProbe(testbed, from, {
         ...probe,
         address,

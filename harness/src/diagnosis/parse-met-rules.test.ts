@@ -15,6 +15,7 @@ test('rules are read with the packet that met them; those of our own tables are 
     source: '10.0.0.1',
     destination: '10.96.0.20',
     id: 14450,
+    length: 60,
     protocol: '',
     sourcePort: 62000,
     destinationPort: 80,

@@ -1,9 +1,17 @@
 /** Reads `nft monitor trace`: which packet met which rule, and what came of it. */
-import type { TracedRule } from '../trace-rules.ts';
-import { TRACE_TABLE } from '../trace-table.ts';
+import { TRACE_TABLE } from './trace-table.ts';
+
+export interface TracedRule {
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  /** The rule as nft prints it, or `policy drop`. */
+  readonly rule: string;
+  readonly verdict: string;
+}
 
 export interface MetRule extends TracedRule {
-  /** The packet as it was when it met the first rule of this table's chain, as far as it was printed. */
+  /** The packet as it was when it met the first rule of this table's chain; null where that is no IPv4, as with ARP. */
   readonly packet: TracedPacket | null;
 }
 
@@ -11,6 +19,7 @@ export interface TracedPacket {
   readonly source: string;
   readonly destination: string;
   readonly id: number;
+  readonly length: number;
   readonly protocol: string;
   readonly sourcePort: number | null;
   readonly destinationPort: number | null;
@@ -20,27 +29,36 @@ export interface TracedPacket {
 
 const LINE = /^trace id (\w+) (\w+) (\S+) (\S+) (.*)$/;
 
-export function parseMetRules(printed: string): MetRule[] {
-  const packets = new Map<string, TracedPacket>();
-  const met: MetRule[] = [];
-  for (const line of printed.split('\n')) {
-    const match = LINE.exec(line.trim());
-    if (!match) continue;
+/** Reads piece by piece what a monitor prints, in whole lines. */
+export class TraceReader {
+  readonly #packets = new Map<string, TracedPacket>();
+
+  /** The rules that these lines tell of, without those of our own tables. */
+  read(printed: string): MetRule[] {
+    return printed.split('\n').flatMap((line) => this.#readLine(line.trim()) ?? []);
+  }
+
+  #readLine(line: string): MetRule | null {
+    const match = LINE.exec(line);
+    if (!match) return null;
     const [, id = '', family = '', table = '', chain = '', rest = ''] = match;
     if (rest.startsWith('packet:')) {
       const packet = parsePacket(rest);
-      if (packet) packets.set(id, packet);
-      continue;
+      if (packet) this.#packets.set(id, packet);
+      return null;
     }
-    if (table.startsWith(TRACE_TABLE)) continue;
+    if (table.startsWith(TRACE_TABLE)) return null;
     const rule = /^rule (.*) \(verdict (\w+).*\)$/.exec(rest);
     const policy = /^(?:verdict \w+ )?policy (\w+)(?: meta mark \w+)?$/.exec(rest);
-    const packet = packets.get(id) ?? null;
-    if (rule) met.push({ family, table, chain, rule: rule[1] ?? '', verdict: rule[2] ?? '', packet });
-    if (policy)
-      met.push({ family, table, chain, rule: `policy ${policy[1]}`, verdict: policy[1] ?? '', packet });
+    const packet = this.#packets.get(id) ?? null;
+    if (rule) return { family, table, chain, rule: rule[1] ?? '', verdict: rule[2] ?? '', packet };
+    if (!policy) return null;
+    return { family, table, chain, rule: `policy ${policy[1]}`, verdict: policy[1] ?? '', packet };
   }
-  return met;
+}
+
+export function parseMetRules(printed: string): MetRule[] {
+  return new TraceReader().read(printed);
 }
 
 function parsePacket(text: string): TracedPacket | null {
@@ -55,6 +73,7 @@ function parsePacket(text: string): TracedPacket | null {
     source,
     destination,
     id: Number(word(/\bip id (\d+)/) ?? 0),
+    length: Number(word(/\bip length (\d+)/) ?? 0),
     protocol: word(/\bip protocol (\S+)/) ?? '',
     sourcePort: sourcePort ? Number(sourcePort) : null,
     destinationPort: destinationPort ? Number(destinationPort) : null,
