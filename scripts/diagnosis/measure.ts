@@ -4,7 +4,7 @@ import type { WalkRequest } from '../../harness/src/diagnosis/walk/walk.ts';
 import { walkPacket } from '../../harness/src/diagnosis/walk/walk-packet.ts';
 import { errorText } from '../../harness/src/errors.ts';
 import { applyFault, applyFences } from '../../harness/src/grading/apply.ts';
-import { runChecks } from '../../harness/src/grading/run-checks.ts';
+import { type RunChecksOptions, runChecks } from '../../harness/src/grading/run-checks.ts';
 import type { CheckResult } from '../../harness/src/grading/verdict.ts';
 import type { Fault } from '../../harness/src/lab/define-lab.ts';
 import type { LoadedLab } from '../../harness/src/lab/load-lab.ts';
@@ -70,14 +70,18 @@ export function measureLabFault(
 ): Promise<Omit<Measured, 'id'>> {
   return testbeds.with(lab, async ({ testbed }) => {
     await applyFault(testbed, fault, 'apply');
-    const { checks } = await runChecks(lab, testbed, { only: [fault.caughtBy] });
+    const { checks, diagnosisMs } = await check(lab, testbed, { only: [fault.caughtBy] });
     const named = checks.find(({ id }) => id === fault.caughtBy);
+    if (named?.verdict === 'error') throw new Error(named.observed);
     const caught =
       named?.verdict === 'blocked' && named.cause ? named : named?.verdict === 'fail' ? named : null;
     const probe = caught?.probe;
     const walked = probe ? await walk(testbed, probe, placesOf(testbed, fault, probe)) : null;
     const about = { lab: lab.number, fault: fault.id, source: 'lab' as const, wanted: [fault.cause] };
-    return [{ ...about, checked: checkedOf(caught), walked }, await isRepaired(testbed, lab, fault)] as const;
+    return [
+      { ...about, checked: checkedOf(caught, diagnosisMs), walked },
+      await isRepaired(testbed, lab, fault),
+    ] as const;
   });
 }
 
@@ -150,8 +154,9 @@ async function measureMade(
     return { ...about, checked: null, walked: null, skipped: `not put in: ${errorText(error)}` };
   }
   const walked = await walk(testbed, probe, fault.lostIn);
-  const { checks } = await runChecks(lab, testbed);
-  return { ...about, checked: checkedOf(checks.find(({ verdict }) => verdict === 'fail')), walked };
+  const { checks, diagnosisMs } = await check(lab, testbed);
+  const failed = checks.find(({ verdict }) => verdict === 'fail');
+  return { ...about, checked: checkedOf(failed, diagnosisMs), walked };
 }
 
 async function makeDrawn(
@@ -188,10 +193,27 @@ function asFault(host: string, commands: string): Fault {
   return { id: '', title: '', caughtBy: '', cause: '', apply: { [host]: commands }, repair: {} };
 }
 
-function checkedOf(failed: CheckResult | null | undefined): NonNullable<Measured['checked']> {
+/** Runs the checks, and tells how long the longest diagnosis took. */
+async function check(
+  lab: LoadedLab,
+  testbed: Testbed,
+  options: RunChecksOptions = {},
+): Promise<{ readonly checks: readonly CheckResult[]; readonly diagnosisMs: number }> {
+  let diagnosisMs = 0;
+  const onDiagnosed = (ms: number) => {
+    diagnosisMs = Math.max(diagnosisMs, Math.round(ms));
+  };
+  const { checks } = await runChecks(lab, testbed, { ...options, onDiagnosed });
+  return { checks, diagnosisMs };
+}
+
+function checkedOf(
+  failed: CheckResult | null | undefined,
+  diagnosisMs: number,
+): NonNullable<Measured['checked']> {
   if (!failed) return { cause: NOTHING, where: '', ms: 0 };
   const { cause, durationMs: ms } = failed;
-  return { cause: cause?.id ?? 'unknown', where: cause?.where ?? '', ms };
+  return { cause: cause?.id ?? 'unknown', where: cause?.where ?? '', ms, diagnosisMs };
 }
 
 async function walk(
@@ -223,5 +245,5 @@ export function tellMeasured({ lab, fault, wanted, checked, walked, skipped }: M
   const hop = walked?.lastHopRight === false ? `; lost in ${walked.where}?` : '';
   const why =
     walked && (!/^(ok|arrived)$/.test(mark(walked.cause)) || hop) ? `\n      ${walked.sentence}` : '';
-  return `${lab} ${fault}: ${wanted.join('/')}: check ${mark(checked?.cause)}, walk ${mark(walked?.cause)}${hop}${skipped ? ` [${skipped}]` : ''}${why}`;
+  return `${lab} ${fault}: ${wanted.join('/')}: check ${mark(checked?.cause)} (${checked?.diagnosisMs ?? 0} ms), walk ${mark(walked?.cause)}${hop}${skipped ? ` [${skipped}]` : ''}${why}`;
 }

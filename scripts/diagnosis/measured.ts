@@ -8,7 +8,13 @@ export interface Measured {
   /** Ids that name it. */
   readonly wanted: readonly string[];
   /** What the failed check named, `none` where no check failed; null where no check was asked. */
-  readonly checked: { readonly cause: string; readonly where: string; readonly ms: number } | null;
+  readonly checked: {
+    readonly cause: string;
+    readonly where: string;
+    readonly ms: number;
+    /** Of the longest diagnosis alone, without the probes; absent where the cause was plain, or not measured. */
+    readonly diagnosisMs?: number;
+  } | null;
   /** What the walk of the probe named, `none` where it arrived; null where there was no probe to walk. */
   readonly walked: {
     readonly cause: string;

@@ -49,11 +49,11 @@ export function report(
     'the one that the packet meets first is the one that shows. A *wrong* cause is one that is none of these; *unknown* says',
     'that none is proven; *not seen* is a check that passes and a walk that arrives in spite of the fault. All of them are in',
     `the denominators. ${nothingLost.length} walks are in none: their fault loses no packet (another source address, uneven`,
-    'shares, a wrong record), and they arrived. Times are medians and the longest, in milliseconds: of the check with its',
-    'probes and their patience (1 s for silence), and of the whole walk.',
+    'shares, a wrong record), and they arrived. Times are medians, 95 % and the longest, in milliseconds: of the check with',
+    'its probes and their patience (1 s for silence), of its diagnosis alone, and of the whole walk.',
     '',
-    '| | faults | last hop right | cause right: check | unknown | wrong | not seen | cause right: walk | unknown | wrong | not seen | check ms | walk ms |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| | faults | last hop right | cause right: check | unknown | wrong | not seen | cause right: walk | unknown | wrong | not seen | check ms | diagnosis ms | walk ms |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.filter(({ items }) => items.length > 0).map(drawRow),
     ...perLab.map(drawRow),
     '',
@@ -103,6 +103,7 @@ function drawRow({ what, items }: Row): string {
     ...named(checked),
     ...named(walked),
     times(checked.filter(({ ms }) => ms > 0).map(({ ms }) => ms)),
+    times(checked.flatMap(({ diagnosisMs }) => diagnosisMs || [])),
     times(walked.map(({ ms }) => ms)),
   ];
   return `| ${cells.join(' | ')} |`;
@@ -127,7 +128,8 @@ function share(part: number, whole: number): string {
 
 function times(list: readonly number[]): string {
   const sorted = [...list].sort((a, b) => a - b);
-  return sorted.length === 0 ? '' : `${sorted[Math.floor(sorted.length / 2)]} / ${sorted.at(-1)}`;
+  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+  return sorted.length === 0 ? '' : `${at(0.5)} / ${at(0.95)} / ${sorted.at(-1)}`;
 }
 
 function listOf(title: string, items: readonly Measured[], line: (item: Measured) => string): string[] {

@@ -103,7 +103,11 @@ function explainFlows(
       return cause('local-to-remote', to, `${where}: that is ${backend.pod} on ${backend.node}`);
     }
     if (flow.replied || !silent) continue;
-    if (!isMasqueraded(flow) && !(own.includes(original.source) && !original.source.startsWith('127.'))) {
+    // The answer to a pod of the called node comes back by that node, which puts the addresses back.
+    const returns =
+      (own.includes(original.source) && !original.source.startsWith('127.')) ||
+      (from.pod !== '' && from.node === to.node && backend.node !== to.node);
+    if (!isMasqueraded(flow) && !returns) {
       const past = backend.node === to.node ? '' : `, past ${to.node}`;
       const text = `${where} and leaves ${original.source} as its sender, so that the answer goes there${past} (conntrack: reply to ${reply.destination})`;
       return cause('masquerade-missing', to, text);

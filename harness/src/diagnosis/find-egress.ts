@@ -38,8 +38,11 @@ export async function findSilenceOutside(
   if (ruled) return ruled;
   const node: Host = { node: from.node, pod: '' };
   for (const source of sources) {
-    const forgotten = await findForgottenPods(evidence, from, to, source);
-    if (forgotten) return forgotten;
+    const own = (await ownAddresses(evidence, from)).includes(source);
+    const back = own ? await findOneWay(evidence, to, from, source) : null;
+    // Somebody outside knows the way to the pod: then nothing has to masquerade it.
+    if (own && back === null) continue;
+    if (back && (await isForgotten(evidence, from, back))) return back;
     const wrong = await judgeSource(evidence, from, source, address, seen);
     if (wrong) return wrong;
   }
@@ -50,20 +53,18 @@ export async function findSilenceOutside(
  * A router outside that has routes to the pods of other nodes is one that is to know pods: then the route to these
  * pods is what is missing, and not a masquerade.
  */
-async function findForgottenPods(evidence: Evidence, from: Host, to: Host, source: string): Promise<Found> {
-  if (!(await ownAddresses(evidence, from)).includes(source)) return null;
-  const back = await findOneWay(evidence, to, from, source);
-  if (back?.id !== 'no-route') return null;
+async function isForgotten(evidence: Evidence, from: Host, back: NamedCause): Promise<boolean> {
+  if (back.id !== 'no-route') return false;
   const { testbed } = evidence;
   const router = testbed.host(back.where);
-  if (!isOutside(evidence, router)) return null;
+  if (!isOutside(evidence, router)) return false;
   for (const [name, { podGateway, interfaces }] of Object.entries(testbed.plan.nodes)) {
     if (name === from.node || podGateway === null) continue;
     const route = await readRoute(testbed, router, podGateway);
     const nodes = Object.values(interfaces).map(({ address }) => address);
-    if (route.kind === 'unicast' && route.gateway !== null && nodes.includes(route.gateway)) return back;
+    if (route.kind === 'unicast' && route.gateway !== null && nodes.includes(route.gateway)) return true;
   }
-  return null;
+  return false;
 }
 
 /** Why a server outside sees a host of the cluster by another address than is wanted. */

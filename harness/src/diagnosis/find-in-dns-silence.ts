@@ -41,22 +41,25 @@ async function explainUnreachable(
   { from, to, address, protocol }: Unheard,
   explain: Explain,
 ): Promise<Found> {
-  if (await answers(evidence, from, address, protocol)) return null;
-  const dropped = await findDropped(evidence, { from, to, address, protocol });
-  if (dropped) return dropped;
+  const { answered, dropper } = await askOnTheWay(evidence, { from, to, address, protocol });
+  if (answered || dropper) return dropper;
   const outcome = { kind: 'timeout', client: null, ttl: null } as const;
   return explain({ kind: 'no-answer', from, to, address, protocol, port: DNS_PORT, outcome });
 }
 
-/** The rule that drops the question, or the answer to it, in any namespace that it may pass. */
-async function findDropped(evidence: Evidence, { from, to, address, protocol }: Unheard): Promise<Found> {
+/** Asks while the rules of every namespace that the question and its answer may pass are traced. */
+async function askOnTheWay(
+  evidence: Evidence,
+  { from, to, address, protocol }: Unheard,
+): Promise<{ readonly answered: boolean; readonly dropper: Found }> {
   const { plan } = evidence.testbed;
   const routers = Object.keys(plan.nodes).filter((node) => plan.nodes[node]?.podCidr === null);
   const nodes = [from.node, ...routers, to.node].map((node): Host => ({ node, pod: '' }));
   const hosts = [from, ...nodes, to].filter(
     (host, index, all) => all.findIndex((other) => hostName(other) === hostName(host)) === index,
   );
-  return dropperIn(await askAgain(evidence, hosts, { from, address, protocol }));
+  const { answered, seen } = await askAgain(evidence, hosts, { from, address, protocol });
+  return { answered, dropper: answered ? null : dropperIn(seen) };
 }
 
 async function findAtServer(
@@ -115,7 +118,7 @@ async function explainService(
   const found = await explain({ kind: 'service', from, service, address, port, wrong });
   if (found) return found;
   const hosts: Host[] = [from, { node: from.node, pod: '' }];
-  const seen = await askAgain(evidence, hosts, { from, address, protocol });
+  const { seen } = await askAgain(evidence, hosts, { from, address, protocol });
   if (seen.rules.some(([, met]) => rewriting(met, 'dnat').length > 0)) return null;
   const text = `no rule on ${from.node} translates ${address}:${DNS_PORT}/${protocol.toUpperCase()} for ${hostName(from)}`;
   return cause('no-dnat', { node: from.node, pod: '' }, text);
@@ -131,21 +134,23 @@ async function answers(
   const name = `kubernetes.default.svc.${testbed.plan.cluster.domain}.`;
   const questions = [{ name, type: 'A' }] as const;
   const port = sourcePort === undefined ? {} : { sourcePort };
-  const [answer] = await askDns(testbed, from, { server, protocol, questions, ...port });
+  const [answer] = await askDns(testbed, from, { server, protocol, questions, waitSeconds: 1, ...port });
   return answer !== undefined && answer.status !== null;
 }
 
 /** Asks from a port of its own, while the rules are traced. */
-function askAgain(
+async function askAgain(
   evidence: Evidence,
   hosts: readonly Host[],
   { from, address, protocol }: Omit<Unheard, 'to'>,
-): Promise<SentAgain> {
+): Promise<{ readonly answered: boolean; readonly seen: SentAgain }> {
   const ports = takePorts();
-  return sendAgain(evidence, hosts, { addresses: [address], protocol, ports }, async () => {
-    await answers(evidence, from, address, protocol, ports.first);
+  let answered = false;
+  const seen = await sendAgain(evidence, hosts, { addresses: [address], protocol, ports }, async () => {
+    answered = await answers(evidence, from, address, protocol, ports.first);
     return ports;
   });
+  return { answered, seen };
 }
 
 /** The addresses at which somebody in the namespace listens on port 53. */

@@ -7,7 +7,7 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { watchTrafficControl } from './find-in-traffic-control.ts';
 import { readLegacyCounters, rulesThatCounted } from './legacy-rules.ts';
-import type { MetRule, TracedRule } from './parse-met-rules.ts';
+import type { TracedRule } from './parse-met-rules.ts';
 import { ProbePackets } from './probe-packets.ts';
 import { describeRule, dropping, rewriting, traceRules } from './trace-rules.ts';
 import type { Traced } from './trace-table.ts';
@@ -102,7 +102,8 @@ export async function sendAgain(
   send: () => Promise<ProbePorts>,
 ): Promise<SentAgain> {
   let dropped: NamedCause | null = null;
-  let ports = NO_PORTS;
+  // A rule that drops the probe ends the wait before `send` has returned.
+  let ports = traced.ports ?? NO_PORTS;
   const legacyRules = new Map<Host, readonly TracedRule[]>();
   const watched = async () => {
     const readLegacy = () => Promise.all(hosts.map((host) => readLegacyCounters(evidence.testbed, host)));
@@ -114,22 +115,7 @@ export async function sendAgain(
       legacyRules.set(host, rulesThatCounted(before[index] ?? new Map(), after[index] ?? new Map()));
     }
   };
-  // The tracers nest: each one is ready before the probe inside it is sent, and one probe serves all.
-  const seen: [Host, readonly MetRule[]][] = [];
-  const nest = hosts.reduceRight<() => Promise<unknown>>(
-    (inner, host) => async () => {
-      let sent = false;
-      const once = () => {
-        sent = true;
-        return inner();
-      };
-      const met = await traceRules(evidence.testbed, host, traced, once);
-      if (!sent) await inner();
-      seen.push([host, met]);
-    },
-    watched,
-  );
-  await nest();
+  const seen = await traceRules(evidence.testbed, hosts, traced, watched);
   const packets = seen.flatMap(([, met]) => met.flatMap(({ packet }) => packet ?? []));
   const probe = new ProbePackets(ports, packets);
   const rules = hosts.map((host) => {

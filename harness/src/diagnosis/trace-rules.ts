@@ -11,13 +11,41 @@ import { bearsPort } from './probe-packets.ts';
 import { RuleMonitor } from './rule-monitor.ts';
 import { familiesIn, type Traced, traceTable } from './trace-table.ts';
 
-/** Traces what `send` sends, in one namespace; what others have marked meanwhile is told of too. */
+/**
+ * Traces what `send` sends, in all namespaces at once. What others have marked meanwhile is told of too. Each host comes
+ * with the rules that packets met there, in order.
+ */
 export async function traceRules(
+  testbed: Testbed,
+  hosts: readonly Host[],
+  traced: Traced,
+  send: () => Promise<unknown>,
+): Promise<(readonly [Host, readonly MetRule[]])[]> {
+  const dropped = Promise.withResolvers<void>();
+  const begun = await Promise.allSettled(
+    hosts.map((host) => traceIn(testbed, host, traced, () => dropped.resolve())),
+  );
+  const traces = begun.flatMap((trace) => (trace.status === 'fulfilled' ? trace.value : []));
+  try {
+    for (const trace of begun) if (trace.status === 'rejected') throw trace.reason;
+    const sending = send();
+    // A rule that dropped the packet is the answer: nothing that comes after can change it.
+    sending.catch(() => {});
+    await Promise.race([dropped.promise, sending]);
+    await Promise.all(traces.map(({ monitor }) => monitor.settle()));
+  } finally {
+    await Promise.all(traces.map(({ monitor }) => monitor.stop()));
+  }
+  return traces.map(({ host, met }) => [host, met] as const);
+}
+
+/** Begins in one namespace; nothing where there are no rules. */
+async function traceIn(
   testbed: Testbed,
   host: Host,
   traced: Traced,
-  send: () => Promise<unknown>,
-): Promise<MetRule[]> {
+  onDropped: () => void,
+): Promise<{ host: Host; monitor: RuleMonitor; met: readonly MetRule[] }[]> {
   const { stdout: ruleset } = await testbed.probe(host, ['nft', 'list', 'ruleset']);
   const families = familiesIn(ruleset);
   if (families.length === 0) return [];
@@ -28,7 +56,6 @@ export async function traceRules(
   // Each line is read once, and then forgotten: a busy port makes megabytes of them.
   const met: MetRule[] = [];
   const reader = new TraceReader();
-  const dropped = Promise.withResolvers<true>();
   let unfinished = '';
   const monitor = await RuleMonitor.begin(
     testbed,
@@ -42,18 +69,10 @@ export async function traceRules(
       met.push(...fresh);
       const { ports } = traced;
       const own = ports ? fresh.filter(({ packet }) => packet !== null && bearsPort(packet, ports)) : [];
-      if (dropping(own).length > 0) dropped.resolve(true);
+      if (dropping(own).length > 0) onDropped();
     },
   );
-  try {
-    const sending = send();
-    // A rule that dropped the packet is the answer: nothing that comes after can change it.
-    sending.catch(() => {});
-    if ((await Promise.race([dropped.promise, sending])) !== true) await monitor.settle();
-  } finally {
-    await monitor.stop();
-  }
-  return met;
+  return [{ host, monitor, met }];
 }
 
 /**

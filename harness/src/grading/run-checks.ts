@@ -21,6 +21,8 @@ export interface RunChecksOptions {
   readonly matrix?: boolean;
   /** For the live board: a proven cause ends a probe's wait, since the next change brings the next verdict. */
   readonly eager?: boolean;
+  /** Told how long each diagnosis took, without the probes that showed its symptom. */
+  readonly onDiagnosed?: (durationMs: number) => void;
 }
 
 /** On one machine an answer takes microseconds; this leaves room for a machine that is busy with a class. */
@@ -47,9 +49,12 @@ export async function runChecks(
     const proven = once((symptom: Symptom) => findProvenCause(testbed, symptom));
     const network = new Network(testbed, { patienceMs, eager, explain: proven.ask });
     // What was proven while the probe waited is its diagnosis.
-    const explained = once(
-      async (symptom: Symptom) => (await proven.known(symptom)) ?? diagnose(testbed, symptom),
-    );
+    const explained = once(async (symptom: Symptom) => {
+      const begun = performance.now();
+      const cause = (await proven.known(symptom)) ?? (await diagnose(testbed, symptom));
+      options.onDiagnosed?.(performance.now() - begun);
+      return cause;
+    });
     return { network, explain: ({ symptom }) => explained.ask(symptom) };
   };
   const first = lookWith(PATIENCE_MS);
