@@ -15,6 +15,7 @@ import { TRACE_TABLE } from './trace-table.ts';
 
 /** A machine that is busy with a class may take seconds. What is not told by then proves nothing, so it is no answer. */
 const HEARD_WITHIN_MS = 10_000;
+/** At first; each time twice as long, for each table is told to every monitor of the namespace. */
 const ASK_AGAIN_MS = 20;
 
 export class RuleMonitor {
@@ -88,11 +89,13 @@ export class RuleMonitor {
     const ended = Promise.race([this.#monitor.done, this.#tables.done]).then(() => null);
     ended.catch(() => {});
     const deadline = performance.now() + HEARD_WITHIN_MS;
+    let waitMs = ASK_AGAIN_MS;
     for (let asked = 0; performance.now() < deadline; asked++) {
       this.#tables.write(`add table ip ${mark}${asked} { flags owner; }\n`);
-      const told = await Promise.race([heard.promise, ended, delay(ASK_AGAIN_MS, false as const)]);
+      const told = await Promise.race([heard.promise, ended, delay(waitMs, false as const)]);
+      waitMs *= 2;
       if (told) return;
-      if (told === null) break;
+      if (told === null) { console.error('ended', await this.#monitor.done.catch(String), performance.now()); break; }
     }
     throw new TestbedError('The trace of rules was not heard to its end.');
   }

@@ -10,12 +10,22 @@ import { type MetRule, type TracedRule, TraceReader } from './parse-met-rules.ts
 import { bearsPort } from './probe-packets.ts';
 import { RuleMonitor } from './rule-monitor.ts';
 import { familiesIn, type Traced, traceTable } from './trace-table.ts';
+import { traceInTurn } from './traces-in-turn.ts';
 
 /**
  * Traces what `send` sends, in all namespaces at once. What others have marked meanwhile is told of too. Each host comes
  * with the rules that packets met there, in order.
  */
-export async function traceRules(
+export function traceRules(
+  testbed: Testbed,
+  hosts: readonly Host[],
+  traced: Traced,
+  send: () => Promise<unknown>,
+): Promise<(readonly [Host, readonly MetRule[]])[]> {
+  return traceInTurn(testbed, () => traceAll(testbed, hosts, traced, send));
+}
+
+async function traceAll(
   testbed: Testbed,
   hosts: readonly Host[],
   traced: Traced,
