@@ -72,7 +72,7 @@ async function findSilent(evidence: Evidence, symptom: Symptom): Promise<Found> 
       const lost = await findOneWay(evidence, from, to, address);
       if (lost) return lost;
     }
-    return explainUntaken(evidence, symptom);
+    return explainUntaken(evidence, symptom, rules.on(to));
   }
   if (called.flows.length > redirected.length && refused) return explainGap(evidence, symptom, called);
   return rules.dropper ?? findBehindNode(evidence, symptom, redirected);

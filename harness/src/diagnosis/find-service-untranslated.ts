@@ -8,7 +8,14 @@ import { sendAgain } from './find-in-filters.ts';
 import { describePort, nodeOf } from './find-service.ts';
 import type { TracedRule } from './parse-met-rules.ts';
 import { flowsOf } from './service-flows.ts';
-import { chainsNaming, describeListed, portsNamedWith, readRules, translating } from './service-rules.ts';
+import {
+  chainsNaming,
+  describeListed,
+  type Leads,
+  portsNamedWith,
+  readRules,
+  translating,
+} from './service-rules.ts';
 import { describeRule } from './trace-rules.ts';
 
 type Found = NamedCause | null;
@@ -89,11 +96,7 @@ interface Recognised {
   readonly entered: ReadonlySet<string>;
 }
 
-async function recognise(
-  evidence: Evidence,
-  asked: ServiceAsked,
-  leads: (rule: string) => boolean,
-): Promise<Recognised> {
+async function recognise(evidence: Evidence, asked: ServiceAsked, leads: Leads): Promise<Recognised> {
   const { address } = asked;
   let met: readonly TracedRule[] = [];
   const node = nodeOf(asked.from);
@@ -102,7 +105,9 @@ async function recognise(
     const seen = await sendAgain(evidence, [node], { addresses: [address], protocol }, send);
     met = seen.rules.flatMap(([, each]) => each);
   });
-  const naming = met.filter(({ rule }) => rule.includes(address) && leads(rule));
+  const naming = met.filter(
+    ({ family, table, rule }) => rule.includes(address) && leads(rule, `${family} ${table}`),
+  );
   return {
     translated: flows.some(({ answers }) => answers !== address),
     rules: new Set(naming.map(({ table, chain, rule }) => `${table} ${chain} ${rule}`)),

@@ -6,23 +6,53 @@ import { hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { sendAgain } from './find-in-filters.ts';
 import { callAgain, type NodePortCall, outsiders, serviceOf } from './node-port-evidence.ts';
+import type { TracedRule } from './parse-met-rules.ts';
+import { describeListed, type ListedRule, leadingTo, readRules, translating } from './service-rules.ts';
 import { describeRule } from './trace-rules.ts';
 
 const PATIENCE_MS = 200;
 
-export async function explainUntaken(evidence: Evidence, call: NodePortCall): Promise<NamedCause> {
+/** @param met the rules that the call met on the node that it called */
+export async function explainUntaken(
+  evidence: Evidence,
+  call: NodePortCall,
+  met: readonly TracedRule[],
+): Promise<NamedCause | null> {
   const { to, port, protocol, service } = call;
   const number = `${protocol.toUpperCase()} port ${port}`;
-  return (
+  const listed = await readRules(evidence, to);
+  const found =
+    findHookMissing(listed, call, met) ??
     (await findOtherSenders(evidence, call)) ??
     (await findOtherProtocol(evidence, call)) ??
-    (await findOtherNumber(evidence, call)) ??
-    cause(
-      'no-node-port',
-      to,
-      `no rule of ${to.node} takes what is for its ${number}, the node port of ${service}`,
-    )
-  );
+    (await findOtherNumber(evidence, call));
+  // What was not seen to pass the rules may not have come to them.
+  if (found || (met.length === 0 && listed.some(({ rule }) => namesPort(rule, port)))) return found;
+  const text = `no rule of ${to.node} takes what is for its ${number}, the node port of ${service}`;
+  return cause('no-node-port', to, text);
+}
+
+/** The rules for the port are there, and none that leads to them stands where the call passes. */
+function findHookMissing(
+  listed: readonly ListedRule[],
+  { from, to, address, port }: NodePortCall,
+  met: readonly TracedRule[],
+): NamedCause | null {
+  const translates = translating(listed);
+  const rule = listed.find((each) => namesPort(each.rule, port) && translates(each.rule, each.table));
+  if (!rule || met.length === 0) return null;
+  const leads = leadingTo(listed, (each) => namesPort(each, port));
+  const passed = new Set(met.map(({ family, table, chain }) => `${family} ${table} ${chain}`));
+  if (listed.some((each) => passed.has(`${each.table} ${each.chain}`) && leads(each.rule, each.table)))
+    return null;
+  const isOwn = from.node === to.node && !from.pod;
+  const hook = isOwn ? 'OUTPUT' : 'PREROUTING';
+  const text = `${describeListed(rule)} on ${to.node} is for port ${port}, and what ${hostName(from)} sends to ${address} does not come to it: nothing in ${hook} leads there`;
+  return cause('service-hook-missing', to, text);
+}
+
+function namesPort(rule: string, port: number): boolean {
+  return new RegExp(`\\b${port}\\b`).test(rule);
 }
 
 /** The same call from outside is taken: the rules make a difference between senders. */
@@ -36,10 +66,6 @@ async function findOtherSenders(evidence: Evidence, call: NodePortCall): Promise
     const { flows } = await callAgain(evidence, { ...call, from: other, address: own }, to, 4);
     if (!flows.some(isRedirected)) continue;
     const taken = `what ${hostName(other)} sends to port ${port} of ${to.node} is taken`;
-    if (from.node === to.node && !from.pod && !call.address.startsWith('127.')) {
-      const text = `${taken}, and what ${to.node} sends there itself is not: that enters by nat OUTPUT`;
-      return cause('service-hook-missing', to, text);
-    }
     const rule = await findCondition(evidence, call);
     const named = rule ? `: "${rule}"` : '';
     const text = `${taken}, and what ${hostName(from)} sends to ${call.address} is not${named}`;

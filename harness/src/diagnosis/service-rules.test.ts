@@ -1,6 +1,7 @@
 import {
   chainsNaming,
   dice,
+  leadingTo,
   parseRules,
   portsNamedWith,
   ruleTranslatingTo,
@@ -83,9 +84,36 @@ test('a rule translates if it leads to one that does, by chains or by a map', ()
 	}
 }
 `);
-  expect(others.filter(({ rule }) => translating(others)(rule)).map(({ rule }) => rule)).toEqual([
+  expect(
+    others.filter(({ rule, table }) => translating(others)(rule, table)).map(({ rule }) => rule),
+  ).toEqual([
     'ip daddr . meta l4proto . th dport vmap @of-services',
     'elements = { 10.96.0.30 . udp . 123 : goto CLOCK }',
     'dnat to 10.244.1.3:8123',
+  ]);
+});
+
+test('a chain of the same name in another table is another chain', () => {
+  const others = parseRules(`table ip filter {
+	chain OUTPUT {
+		ct state new jump KUBE-SERVICES
+	}
+	chain KUBE-SERVICES {
+		ip daddr 10.96.0.9 reject
+	}
+}
+table ip nat {
+	chain KUBE-SERVICES {
+		tcp dport 30080 dnat to 10.244.1.2:8080
+	}
+	chain PREROUTING {
+		jump KUBE-SERVICES
+	}
+}
+`);
+  const leads = leadingTo(others, (rule) => rule.includes('30080'));
+  expect(others.filter(({ rule, table }) => leads(rule, table)).map(({ chain }) => chain)).toEqual([
+    'KUBE-SERVICES',
+    'PREROUTING',
   ]);
 });

@@ -62,17 +62,26 @@ export function chainsNaming(rules: readonly ListedRule[], address: string): str
 }
 
 /** Whether a rule translates what it takes, or leads to a chain that does: a jump to a chain that only marks is no such rule. */
-export function translating(rules: readonly ListedRule[]): (rule: string) => boolean {
+export function translating(rules: readonly ListedRule[]): Leads {
+  return leadingTo(rules, (rule) => /\bdnat\b/i.test(rule));
+}
+
+/** Whether a rule of a table, written `ip nat`, is such a one, or leads to a chain, a set or a map that holds one. */
+export function leadingTo(rules: readonly ListedRule[], isGoal: (rule: string) => boolean): Leads {
   const chains = new Set<string>();
-  const translates = (rule: string): boolean =>
-    /\bdnat\b/i.test(rule) ||
-    [...rule.matchAll(/(?:\b(?:jump|goto) |@)([\w.-]+)/g)].some(([, chain = '']) => chains.has(chain));
+  const leads: Leads = (rule, table) =>
+    isGoal(rule) ||
+    [...rule.matchAll(/(?:\b(?:jump|goto) |@)([\w.-]+)/g)].some(([, chain]) =>
+      chains.has(`${table} ${chain}`),
+    );
   for (let before = -1; before !== chains.size; ) {
     before = chains.size;
-    for (const { chain, rule } of rules) if (translates(rule)) chains.add(chain);
+    for (const { table, chain, rule } of rules) if (leads(rule, table)) chains.add(`${table} ${chain}`);
   }
-  return translates;
+  return leads;
 }
+
+export type Leads = (rule: string, table: string) => boolean;
 
 /** What the rules of each chain that throw dice take: `KUBE-SVC-WEB: 0.50, 0.33, the rest`. */
 export function dice(rules: readonly ListedRule[], chain: string): string | null {
