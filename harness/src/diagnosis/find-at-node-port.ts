@@ -8,6 +8,7 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { findOneWay } from './find-between-nodes.ts';
 import { dropperIn, findDropper, sendAgain } from './find-in-filters.ts';
+import { findBypassingBridge } from './find-service-on-bridge.ts';
 import { explainUntaken } from './find-untaken-node-port.ts';
 import {
   addressesOf,
@@ -53,7 +54,7 @@ async function findSilent(evidence: Evidence, symptom: Symptom): Promise<Found> 
   const { to, from, address, service } = symptom;
   const called = await callAgain(evidence, symptom, to);
   const redirected = called.flows.filter(isRedirected);
-  const found = explainFlows(evidence, symptom, redirected, called.asked.others.has('timeout'));
+  const found = await explainFlows(evidence, symptom, redirected, called.asked.others.has('timeout'));
   if (found) return found;
   const rules = await traceCall(evidence, symptom);
   const taken = rewriting(rules.on(to), 'dnat').length > 0;
@@ -79,12 +80,12 @@ async function findSilent(evidence: Evidence, symptom: Symptom): Promise<Found> 
 }
 
 /** What the connections of the called node say by themselves. */
-function explainFlows(
+async function explainFlows(
   evidence: Evidence,
   symptom: Symptom,
   redirected: readonly Flow[],
   silent = true,
-): Found {
+): Promise<Found> {
   const { to, from, service } = symptom;
   const planned = serviceOf(evidence.testbed.plan.services, service);
   const backends = backendsOf(evidence, service);
@@ -103,10 +104,11 @@ function explainFlows(
       return cause('local-to-remote', to, `${where}: that is ${backend.pod} on ${backend.node}`);
     }
     if (flow.replied || !silent) continue;
-    // The answer to a pod of the called node comes back by that node, which puts the addresses back.
-    const returns =
-      (own.includes(original.source) && !original.source.startsWith('127.')) ||
-      (from.pod !== '' && from.node === to.node && backend.node !== to.node);
+    const bypassed = await findBypassingBridge(evidence, symptom, backend, isMasqueraded(flow));
+    if (bypassed) return bypassed;
+    // The answer to another pod of the called node comes back by that node, which puts the addresses back.
+    const isNeighbour = from.pod !== '' && from.node === to.node && from.pod !== backend.pod;
+    const returns = isNeighbour || (own.includes(original.source) && !original.source.startsWith('127.'));
     if (!isMasqueraded(flow) && !returns) {
       const past = backend.node === to.node ? '' : `, past ${to.node}`;
       const text = `${where} and leaves ${original.source} as its sender, so that the answer goes there${past} (conntrack: reply to ${reply.destination})`;
@@ -233,7 +235,7 @@ async function explainRemote(evidence: Evidence, symptom: Symptom): Promise<Foun
   const { to, service, seen } = symptom;
   const { flows } = await callAgain(evidence, symptom, to);
   return (
-    explainFlows(evidence, symptom, flows.filter(isRedirected)) ??
+    (await explainFlows(evidence, symptom, flows.filter(isRedirected))) ??
     cause(
       'local-to-remote',
       to,

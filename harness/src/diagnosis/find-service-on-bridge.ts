@@ -14,12 +14,12 @@ type Found = NamedCause | null;
  */
 export async function findBypassingBridge(
   evidence: Evidence,
-  { from, address }: ServiceAsked,
+  { from, address }: Pick<ServiceAsked, 'from' | 'address'>,
   endpoint: Host,
-  lost: Flow,
+  isMasqueraded: boolean,
 ): Promise<Found> {
   const node: Host = { node: from.node, pod: '' };
-  if (!from.pod || endpoint.node !== from.node || lost.returnsTo !== lost.source) return null;
+  if (!from.pod || endpoint.node !== from.node || isMasqueraded) return null;
   if ((await evidence.setting(node, 'net/bridge/bridge-nf-call-iptables')) !== '0') return null;
   const [own, other] = await Promise.all([bridgeOf(evidence, from), bridgeOf(evidence, endpoint)]);
   if (!own?.bridge || own.bridge !== other?.bridge) return null;

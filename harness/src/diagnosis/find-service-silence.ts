@@ -79,7 +79,9 @@ async function findLostBetween(
 ): Promise<Found> {
   const { from } = asked;
   if (hostName(from) === hostName(endpoint)) return findHairpin(evidence, asked, lost);
-  const bypassed = lost ? await findBypassingBridge(evidence, asked, endpoint, lost) : null;
+  const bypassed = lost
+    ? await findBypassingBridge(evidence, asked, endpoint, lost.returnsTo !== lost.source)
+    : null;
   if (bypassed) return bypassed;
   const there = await (from.node === endpoint.node ? findOnPath : findOneWay)(
     evidence,

@@ -10,6 +10,7 @@ import {
   symptom,
 } from './call-node-port.ts';
 import type { Network } from './network.ts';
+import { sharesOf } from './sample.ts';
 import { CheckFailure } from './symptom.ts';
 
 /** Where nothing is left to chance. */
@@ -112,7 +113,7 @@ export async function expectTransit(
 
 /** By the ClusterIP a backend still sees the pod's own address. */
 export async function expectClusterIpSource(network: Network, service: string, from: string): Promise<void> {
-  const { clusterIp, ports, endpoints } = serviceOf(network, service);
+  const { clusterIp, ports } = serviceOf(network, service);
   const [port] = ports;
   const own = await network.addressOf(from);
   await standing(network);
@@ -128,25 +129,37 @@ export async function expectClusterIpSource(network: Network, service: string, f
     timeoutMs: network.patienceMs,
   });
   const expected = `the backends of ${service} to see ${from} as ${own}, by the ClusterIP ${address}`;
-  const answerer = network.testbed.host(`pod/${asked.answers[0]?.server ?? endpoints[0]}`);
-  const addressed = { from: network.testbed.host(from), address, protocol, port: port?.port ?? 0 } as const;
+  const host = network.testbed.host(from);
   const changed = asked.answers.find(({ client }) => client !== own);
   if (changed) {
     const to = network.testbed.host(`pod/${changed.server}`);
     const seen = `${changed.server} saw ${changed.client}`;
     throw new CheckFailure(expected, seen, {
       kind: 'source-changed',
-      ...addressed,
+      from: host,
       to,
+      address,
+      protocol,
+      port: port?.port ?? 0,
       seen: changed.client,
     });
   }
   const outcome = firstOutcome(asked);
-  if (outcome === 'answer') return;
+  if (outcome === 'answer' || !port) return;
+  const count = [...asked.others.values()].reduce((sum, each) => sum + each, 0);
+  const answered = [...sharesOf(asked)];
   throw new CheckFailure(expected, describeOthers(asked), {
-    kind: 'no-answer',
-    ...addressed,
-    to: answerer,
-    outcome: { kind: outcome, client: null, ttl: null },
+    kind: 'service',
+    service,
+    from: host,
+    address,
+    port,
+    wrong: {
+      what: 'unanswered',
+      outcome,
+      count,
+      asked: answered.reduce((sum, [, share]) => sum + share, count),
+      answered: answered.map(([server]) => server),
+    },
   });
 }
