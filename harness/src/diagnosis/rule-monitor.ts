@@ -95,10 +95,7 @@ export class RuleMonitor {
       const told = await Promise.race([heard.promise, ended, delay(waitMs, false as const)]);
       waitMs *= 2;
       if (told) return;
-      if (told === null) {
-        console.error('ended', await this.#monitor.done.catch(String), performance.now());
-        break;
-      }
+      if (told === null) break;
     }
     throw new TestbedError('The trace of rules was not heard to its end.');
   }
