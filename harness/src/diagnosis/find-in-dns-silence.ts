@@ -1,6 +1,6 @@
 /** Why a DNS server is not heard: nobody listens, somebody drops, or its Service does not lead to it. */
 import { captureWhile } from '../probes/capture.ts';
-import { askDns, DNS_PORT, type DnsProtocol } from '../probes/dns.ts';
+import { askDns, DNS_PORT, type DnsProtocol, ownQuestion } from '../probes/dns.ts';
 import type { DnsSymptom } from '../probes/dns-symptom.ts';
 import { takePorts } from '../probes/probe-ports.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
@@ -131,8 +131,7 @@ async function answers(
   protocol: DnsProtocol,
   sourcePort?: number,
 ): Promise<boolean> {
-  const name = `kubernetes.default.svc.${testbed.plan.cluster.domain}.`;
-  const questions = [{ name, type: 'A' }] as const;
+  const questions = [ownQuestion(testbed.plan.cluster.domain)];
   const port = sourcePort === undefined ? {} : { sourcePort };
   const [answer] = await askDns(testbed, from, { server, protocol, questions, waitSeconds: 1, ...port });
   return answer !== undefined && answer.status !== null;

@@ -51,6 +51,14 @@ const WAIT_SECONDS = 2;
  */
 const DEADLINE_MS = 8_000;
 
+/**
+ * What the DNS server of a cluster has a record of, so that it asks nobody else; every other server has something to say
+ * to it too.
+ */
+export function ownQuestion(clusterDomain: string): DnsQuestion {
+  return { name: `kube-dns.kube-system.svc.${clusterDomain}.`, type: 'A' };
+}
+
 /** Asks from the namespace of a host. The answers come in the order of the questions. */
 export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promise<DnsAnswer[]> {
   const { server, protocol, questions, edns = true, waitSeconds = WAIT_SECONDS, sourcePort } = asked;

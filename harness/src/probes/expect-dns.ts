@@ -17,6 +17,7 @@ import {
   type DnsQuestion,
   dataOf,
   describeAnswer,
+  ownQuestion,
 } from './dns.ts';
 import type { Network } from './network.ts';
 import { CheckFailure } from './symptom.ts';
@@ -243,10 +244,7 @@ async function expectAnswerAt(
 
 function isSilent(network: Network, from: string, address: string, protocol: DnsProtocol): Promise<boolean> {
   return network.once(`dns ${protocol} ${from} ${address}`, async () => {
-    const question: DnsQuestion = {
-      name: `kube-dns.kube-system.svc.${network.plan.cluster.domain}.`,
-      type: 'A',
-    };
+    const question = ownQuestion(network.plan.cluster.domain);
     const host = network.testbed.host(from);
     const answer = await askDnsOnce(network.testbed, host, address, protocol, question);
     return answer.status === null;

@@ -1,4 +1,5 @@
 /** Sends what is to be walked: our own client, or a DNS question where a DNS server is asked. */
+import { DNS_PORT, ownQuestion } from '../../probes/dns.ts';
 import { ask, type Outcome, type Protocol } from '../../probes/reach.ts';
 import type { Host } from '../../testbed/host.ts';
 import type { Testbed } from '../../testbed/testbed.ts';
@@ -13,16 +14,11 @@ export interface Probe {
   readonly timeoutMs: number;
 }
 
-const DNS_PORT = 53;
-export function sendProbe(testbed: Testbed, from: Host, probe: Probe): Promise<Outcome> {
-  return probe.port === DNS_PORT && probe.protocol !== 'icmp' && probe.size === 0
-    ? askDns(testbed, from, probe, nameInZone(testbed), 'A').then(({ outcome }) => outcome)
-    : ask(testbed, from, probe);
-}
-
-/** What the cluster's DNS server says by itself, and every other one too: nobody else is waited for. */
-function nameInZone({ plan }: Testbed): string {
-  return `kubernetes.default.svc.${plan.cluster.domain}.`;
+export async function sendProbe(testbed: Testbed, from: Host, probe: Probe): Promise<Outcome> {
+  if (probe.port !== DNS_PORT || probe.protocol === 'icmp' || probe.size !== 0)
+    return ask(testbed, from, probe);
+  const { name, type } = ownQuestion(testbed.plan.cluster.domain);
+  return (await askDns(testbed, from, probe, name, type)).outcome;
 }
 
 /** One question, asked once, without search list (man 1 dig). */
