@@ -13,8 +13,10 @@ function tellOne(walk: Omit<Walk, 'sentence'>): string {
   const to = targetText(walk);
   const probe = { tcp: 'a TCP connection', udp: 'a datagram', icmp: 'a ping' }[request.protocol];
   if (!loss) {
-    const through = hosts.slice(1, -1).filter((host) => host !== request.from);
-    const by = through.length > 0 ? `, through ${listOf([...new Set(through)])}` : '';
+    // A pod that asks a node port of another node may be the backend itself: then the way ends where it began.
+    const end = packets.find(({ role }) => role === 'request')?.stops.at(-1)?.host;
+    const through = hosts.filter((host) => host !== request.from && host !== end);
+    const by = through.length > 0 ? `, through ${listOf(through)}` : '';
     return `Arrived: ${probe} from ${request.from} reaches ${to}${by}, and the answer comes back.`;
   }
   const [first, second] = loss.causes;
