@@ -35,9 +35,13 @@ export async function diagnose(testbed: Testbed, symptom: Symptom): Promise<Name
   if (found) return found;
   const probe = probeOfSymptom(testbed.plan, symptom);
   const walked = probe ? await walkToLoss(testbed, probe) : null;
-  if (walked === 'arrived')
-    return cause('unknown', subjectOf(symptom), 'the same packet, sent once more, arrives');
-  return walked ?? cause('unknown', subjectOf(symptom), 'nothing that was looked at explains it');
+  if (walked === 'arrived') return unexplained(symptom, 'the same packet, sent once more, arrives');
+  return walked ?? unexplained(symptom, 'nothing that was looked at explains it');
+}
+
+/** What is said where no cause is proven. */
+export function unexplained(symptom: Symptom, why: string): NamedCause {
+  return cause('unknown', subjectOf(symptom), why);
 }
 
 /** Nothing that was read explains it: the packet is sent once more and followed to where it is lost. */

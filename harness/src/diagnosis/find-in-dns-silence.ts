@@ -6,7 +6,7 @@ import { takePorts } from '../probes/probe-ports.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
-import { dropperIn, findDropper, type SentAgain, sendAgain } from './find-in-filters.ts';
+import { dropperIn, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
 import { rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
@@ -58,7 +58,7 @@ async function askOnTheWay(
   const hosts = [from, ...nodes, to].filter(
     (host, index, all) => all.findIndex((other) => hostName(other) === hostName(host)) === index,
   );
-  const { answered, seen } = await askAgain(evidence, hosts, { from, address, protocol });
+  const { answered, seen } = await askAgain(evidence, hosts, { from, address, protocol }, ANSWERED_MS);
   return { answered, dropper: answered ? null : dropperIn(seen) };
 }
 
@@ -83,19 +83,18 @@ async function findAtServer(
     return cause('dns-other-address', to, text);
   }
   // A host reaches itself by lo. A server may only be slow: that it has said something else than an answer is the proof.
-  let answered = false;
+  const asked = Promise.withResolvers<AskedAgain>();
   const said = await captureWhile(
     evidence.testbed,
     { host: to, device: 'lo' },
     `${protocol} and src port ${DNS_PORT}${protocol === 'tcp' ? ' and tcp[tcpflags] & tcp-push != 0' : ''}`,
-    async () => {
-      answered = await answers(evidence, to, own, protocol);
-    },
+    async () => asked.resolve(await askAgain(evidence, [to], { from: to, address: own, protocol })),
     () => true,
     0,
   );
+  const { answered, seen } = await asked.promise;
   if (answered) return null;
-  const dropped = await findDropper(evidence, to, to, own, { protocol, port: DNS_PORT });
+  const dropped = dropperIn(seen) ?? rewriterIn(seen, 'dnat');
   if (dropped || said.length === 0) return dropped;
   const text = `somebody listens on ${name} in ${server}, and gives no answer that a resolver takes`;
   return cause('dns-answer-invalid', to, text);
@@ -118,35 +117,42 @@ async function explainService(
   const found = await explain({ kind: 'service', from, service, address, port, wrong });
   if (found) return found;
   const hosts: Host[] = [from, { node: from.node, pod: '' }];
-  const { seen } = await askAgain(evidence, hosts, { from, address, protocol });
+  const { seen } = await askAgain(evidence, hosts, { from, address, protocol }, ANSWERED_MS);
   if (seen.rules.some(([, met]) => rewriting(met, 'dnat').length > 0)) return null;
   const text = `no rule on ${from.node} translates ${address}:${DNS_PORT}/${protocol.toUpperCase()} for ${hostName(from)}`;
   return cause('no-dnat', { node: from.node, pod: '' }, text);
 }
 
-async function answers(
-  { testbed }: Evidence,
-  from: Host,
-  server: string,
-  protocol: DnsProtocol,
-  sourcePort?: number,
-): Promise<boolean> {
-  const questions = [ownQuestion(testbed.plan.cluster.domain)];
-  const port = sourcePort === undefined ? {} : { sourcePort };
-  const [answer] = await askDns(testbed, from, { server, protocol, questions, waitSeconds: 1, ...port });
-  return answer !== undefined && answer.status !== null;
+interface AskedAgain {
+  readonly answered: boolean;
+  readonly seen: SentAgain;
 }
+
+/** Enough for an answer on one machine; where it is not, the search goes on and finds no proof. */
+const ANSWERED_MS = 400;
+/** dig gives up by itself after a second. */
+const SILENT_MS = 2_000;
 
 /** Asks from a port of its own, while the rules are traced. */
 async function askAgain(
   evidence: Evidence,
   hosts: readonly Host[],
   { from, address, protocol }: Omit<Unheard, 'to'>,
-): Promise<{ readonly answered: boolean; readonly seen: SentAgain }> {
+  deadlineMs = SILENT_MS,
+): Promise<AskedAgain> {
+  const { testbed } = evidence;
   const ports = takePorts();
   let answered = false;
   const seen = await sendAgain(evidence, hosts, { addresses: [address], protocol, ports }, async () => {
-    answered = await answers(evidence, from, address, protocol, ports.first);
+    const [answer] = await askDns(testbed, from, {
+      server: address,
+      protocol,
+      questions: [ownQuestion(testbed.plan.cluster.domain)],
+      waitSeconds: 1,
+      sourcePort: ports.first,
+      deadlineMs,
+    });
+    answered = answer !== undefined && answer.status !== null;
     return ports;
   });
   return { answered, seen };

@@ -79,14 +79,14 @@ async function explainUpstream(
       `the answer of ${server} to ${name} is ${how} (${describeAnswer(answer)})`,
     );
   }
-  const unreachable = await explainDnsSilence(
-    evidence,
-    { kind: 'dns-silent', from: to, to: upstream, address, protocol },
-    explain,
-  );
+  const silence = { kind: 'dns-silent', from: to, to: upstream, address, protocol } as const;
+  const [unreachable, servers] = await Promise.all([
+    explainDnsSilence(evidence, silence, explain),
+    status === null ? serversAskedBy(evidence, to, address) : [],
+  ]);
   if (unreachable) return unreachable;
   if (status === null) {
-    const [other] = (await serversAskedBy(evidence, to, address)).filter((each) => each !== address);
+    const other = servers.find((each) => each !== address);
     if (!other) return null;
     const text = `${server} gives no answer to ${name} over ${protocol.toUpperCase()}: it asks ${other} for names of the world, and not ${address}, which answers`;
     return cause('dns-wrong-upstream', to, text);

@@ -50,7 +50,21 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
   const before = taken ? `${describeRule(taken)} takes them before` : '';
 
   const other = otherClient(evidence, from);
-  if (other && (await translates({ from: other }))) {
+  const protocol: PlannedServicePort['protocol'] = port.protocol === 'TCP' ? 'UDP' : 'TCP';
+  // The cluster DNS has one number for both.
+  const { services } = evidence.testbed.plan;
+  const planned = services[asked.service]?.ports.some(
+    (own) => own.protocol === protocol && own.port === port.port,
+  );
+  const numbers = [...new Set([port.targetPort, ...portsNamedWith(rules, address)])].filter(
+    (named) => named !== port.port,
+  );
+  const [fromOther, overOther, ...atNumbers] = await Promise.all([
+    other !== null && translates({ from: other }),
+    !planned && translates({ port: { ...port, protocol } }),
+    ...numbers.map((named) => translates({ port: { ...port, port: named } })),
+  ]);
+  if (fromOther) {
     const [passed, missed] = from.pod
       ? ['sends itself', 'what its pods send']
       : ['gets from its pods', 'what it sends itself'];
@@ -59,18 +73,12 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
     const text = `${node.node} translates what it ${passed} to ${describePort(asked)}, and not ${missed}: ${why}`;
     return cause('service-hook-missing', node, text);
   }
-  const protocol: PlannedServicePort['protocol'] = port.protocol === 'TCP' ? 'UDP' : 'TCP';
-  // The cluster DNS has one number for both.
-  const { services } = evidence.testbed.plan;
-  const planned = services[asked.service]?.ports.some(
-    (own) => own.protocol === protocol && own.port === port.port,
-  );
-  if (!planned && (await translates({ port: { ...port, protocol } }))) {
+  if (overOther) {
     const text = `${node.node} translates ${address}:${port.port}/${protocol}; the Service is ${describePort(asked)}`;
     return cause('wrong-protocol', node, text);
   }
-  for (const named of new Set([port.targetPort, ...portsNamedWith(rules, address)])) {
-    if (named === port.port || !(await translates({ port: { ...port, port: named } }))) continue;
+  const named = numbers.find((_, index) => atNumbers[index]);
+  if (named !== undefined) {
     const text = `${node.node} translates ${address}:${named}/${port.protocol}; the Service is ${describePort(asked)}`;
     return cause('wrong-service-port', node, text);
   }

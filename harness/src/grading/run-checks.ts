@@ -1,5 +1,5 @@
 /** Runs the checks of a lab once: in parallel, each as soon as those it needs have passed. */
-import { diagnose, findProvenCause } from '../diagnosis/diagnose.ts';
+import { diagnose, findProvenCause, unexplained } from '../diagnosis/diagnose.ts';
 import { probeOfSymptom } from '../diagnosis/walk/probe-of-symptom.ts';
 import { errorText } from '../errors.ts';
 import type { Check } from '../lab/define-lab.ts';
@@ -34,7 +34,10 @@ const PATIENCE_MS = 1_000;
 const SECOND_PATIENCE_MS = 5_000;
 /** A check that takes longer than this has met a fault of ours. */
 const CHECK_LIMIT_MS = 60_000;
-/** A diagnosis takes a second and a half at most; on a machine that is very busy, some times as long. */
+/**
+ * A diagnosis takes about a second (docs/DIAGNOSIS-EVAL.md); on a machine that is very busy, some times as long. One that
+ * is not done by then says that it knows nothing.
+ */
 const DIAGNOSIS_LIMIT_MS = 15_000;
 
 /** @throws only when aborted; whatever goes wrong in a check is that check's verdict. */
@@ -173,8 +176,10 @@ async function look(
     const missing = await missingFeature(network.testbed, check.features ?? []);
     if (missing) throw new CheckSkipped(missing);
     if (failure.cause) return { failure, cause: failure.cause };
+    const late = () =>
+      unexplained(failure.symptom, `its diagnosis was not done after ${DIAGNOSIS_LIMIT_MS / 1000} s`);
     try {
-      return { failure, cause: await within(DIAGNOSIS_LIMIT_MS, explain(failure), signal) };
+      return { failure, cause: await within(DIAGNOSIS_LIMIT_MS, explain(failure), signal, late) };
     } catch (broken) {
       signal?.throwIfAborted();
       throw new Error(`${failure.observed}; and its diagnosis failed: ${errorText(broken)}`, {
@@ -194,12 +199,18 @@ function withNeeds(checks: readonly Check[], only: readonly string[] | undefined
   return checks.filter(({ id }) => wanted.has(id));
 }
 
-async function within<T>(limitMs: number, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  const stopped = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => stopped.reject(new Error(`it took longer than ${limitMs / 1000} s`)),
-    limitMs,
-  );
+/** @param late what stands for work that is not done in time; without it that is an error. */
+async function within<T>(
+  limitMs: number,
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  late?: () => T,
+): Promise<T> {
+  const stopped = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    if (late) stopped.resolve(late());
+    else stopped.reject(new Error(`it took longer than ${limitMs / 1000} s`));
+  }, limitMs);
   const abort = () => stopped.reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   try {

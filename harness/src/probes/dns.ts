@@ -41,13 +41,15 @@ export interface DnsAsk {
   readonly waitSeconds?: number;
   /** The port to ask from, for one question; else the kernel chooses. */
   readonly sourcePort?: number;
+  /** How long all of it may take: what has been answered until then counts. */
+  readonly deadlineMs?: number;
 }
 
 /** dig counts in whole seconds. On one machine an answer takes a millisecond, and more while a class works on it. */
 const WAIT_SECONDS = 2;
 /**
- * dig asks one question after the other: a server that has fallen silent is not waited for each time. What has been
- * answered until then counts, so dig is to print each line at once (man 1 stdbuf).
+ * dig asks one question after the other: a server that has fallen silent is not waited for each time. dig is to print
+ * each line at once (man 1 stdbuf), so that what has been answered until then is there.
  */
 const DEADLINE_MS = 8_000;
 
@@ -62,6 +64,7 @@ export function ownQuestion(clusterDomain: string): DnsQuestion {
 /** Asks from the namespace of a host. The answers come in the order of the questions. */
 export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promise<DnsAnswer[]> {
   const { server, protocol, questions, edns = true, waitSeconds = WAIT_SECONDS, sourcePort } = asked;
+  const { deadlineMs = DEADLINE_MS } = asked;
   const argv = [
     // -r: no ~/.digrc. +ignore: an answer with TC is shown, and not asked for again over TCP.
     ...[
@@ -81,7 +84,7 @@ export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promi
     ...(sourcePort === undefined ? [] : ['-b', `0.0.0.0#${sourcePort}`]),
     ...questions.flatMap(({ name, type }) => [name, type]),
   ];
-  const { stdout } = await paced(testbed, () => testbed.probe(from, argv, { deadlineMs: DEADLINE_MS }));
+  const { stdout } = await paced(testbed, () => testbed.probe(from, argv, { deadlineMs }));
   return matchAnswers(questions, protocol, stdout);
 }
 
