@@ -385,6 +385,19 @@ describe('a packet that is lost, by what loses it', () => {
   ] as const)('%s', async (_what, lab, broken, request, where, cause, last) => {
     expect(await lose(lab, broken, request)).toEqual({ where, causes: [cause], last });
   });
+
+  test('two at once, either of which loses it: both are told, first the one that the kernel meets first', async () => {
+    const broken = {
+      node2: `sysctl -qw net.ipv4.ip_forward=0
+ip route replace "$NODE1_POD_CIDR" via "$POD_D_IP"
+sysctl -qw net.ipv4.conf.eth0.rp_filter=1`,
+    };
+    expect(await lose(lab04, broken, A_TO_C)).toEqual({
+      where: 'node2',
+      causes: ['ip-forward-off in node2', 'rp-filter in node2'],
+      last: 'node2 eth0 in',
+    });
+  });
 });
 
 test('a pod without a namespace is the cause, as sender and as receiver, and no error', async () => {
