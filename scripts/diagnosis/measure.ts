@@ -221,8 +221,17 @@ async function walk(
   probe: WalkRequest,
   lostIn: readonly string[],
 ): Promise<NonNullable<Measured['walked']>> {
-  const { loss, sentence, durationMs: ms } = await walkPacket(testbed, probe);
-  if (!loss) return { cause: NOTHING, where: '', lastHopRight: null, sentence, ms };
+  const { loss, deviations, sentence, durationMs: ms } = await walkPacket(testbed, probe);
+  if (!loss) {
+    const [deviation] = deviations;
+    return {
+      cause: deviation?.id ?? NOTHING,
+      where: deviation?.where ?? '',
+      lastHopRight: null,
+      sentence,
+      ms,
+    };
+  }
   const [cause] = loss.causes;
   return {
     cause: cause?.id ?? 'unknown',
@@ -237,7 +246,7 @@ export function tellMeasured({ lab, fault, wanted, checked, walked, skipped }: M
   const mark = (cause: string | undefined) =>
     cause === undefined
       ? '-'
-      : cause === NOTHING && wanted.every(losesNothing)
+      : cause === NOTHING && losesNothing({ lab, fault, wanted })
         ? 'arrived'
         : wanted.includes(cause)
           ? 'ok'

@@ -1,6 +1,6 @@
 /** The table of what was measured, as docs/DIAGNOSIS-EVAL.md keeps it. */
 import { arch, cpus, release } from 'node:os';
-import { losesNothing, type Measured, NOTHING } from './measured.ts';
+import { ARRIVES, losesNothing, type Measured, NOTHING } from './measured.ts';
 
 interface Row {
   readonly what: string;
@@ -49,7 +49,10 @@ export function report(
     'the one that the packet meets first is the one that shows. A *wrong* cause is one that is none of these; *unknown* says',
     'that none is proven; *not seen* is a check that passes and a walk that arrives in spite of the fault. All of them are in',
     `the denominators. ${nothingLost.length} walks are in none: their fault loses no packet (another source address, uneven`,
-    'shares, a wrong record), and they arrived. Times are medians, 95 % and the longest, in milliseconds: of the check with',
+    `shares, a wrong record), and they arrived; also ${Object.entries(ARRIVES)
+      .map(([fault, why]) => `${fault} (${why})`)
+      .join(' and ')}.`,
+    'What arrived by another way than planned is named too, and counts as a cause. Times are medians, 95 % and the longest, in milliseconds: of the check with',
     'its probes and their patience (1 s for silence), of its diagnosis alone, and of the whole walk.',
     '',
     '| | faults | last hop right | cause right: check | unknown | wrong | not seen | cause right: walk | unknown | wrong | not seen | check ms | diagnosis ms | walk ms |',
@@ -81,8 +84,8 @@ export function report(
 }
 
 /** The walk, where the fault can lose a packet. */
-function walkOf({ walked, wanted }: Measured): Measured['walked'] {
-  return walked?.cause === NOTHING && wanted.every(losesNothing) ? null : walked;
+function walkOf(item: Measured): Measured['walked'] {
+  return item.walked?.cause === NOTHING && losesNothing(item) ? null : item.walked;
 }
 
 function isRight(found: { cause: string } | null, { wanted }: Measured): boolean {

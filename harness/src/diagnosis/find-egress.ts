@@ -33,19 +33,21 @@ export async function findSilenceOutside(
 ): Promise<Found> {
   const there = await findOneWay(evidence, from, to, address);
   if (there) return there;
-  const { seen, sources, answered } = await watchLeaving(evidence, from, address, resent);
+  const { seen, outside, sources, answered } = await watchLeaving(evidence, from, address, resent);
   const ruled = dropperIn(seen) ?? rewriterIn(seen, 'dnat');
   if (ruled) return ruled;
   const node: Host = { node: from.node, pod: '' };
+  const turnedAway = dropperIn({ rules: outside, dropped: null });
   for (const source of sources) {
     const own = (await ownAddresses(evidence, from)).includes(source);
     const back = own ? await findOneWay(evidence, to, from, source) : null;
-    // Somebody outside knows the way to the pod: then nothing has to masquerade it.
-    if (own && back === null) continue;
+    // Outside the way to the pod is known, and nobody turns it away: then nothing has to masquerade it.
+    if (own && back === null && turnedAway === null) continue;
     if (back && (await isForgotten(evidence, from, back))) return back;
     const wrong = await judgeSource(evidence, from, source, address, seen);
     if (wrong) return wrong;
   }
+  if (turnedAway) return turnedAway;
   return answered ? findReversePath(evidence, node, uplinkOf(evidence, from), address) : null;
 }
 
@@ -87,15 +89,17 @@ async function watchLeaving(
   from: Host,
   address: string,
   resent: Resent,
-): Promise<{ seen: SentAgain; sources: string[]; answered: boolean }> {
+): Promise<{ seen: SentAgain; outside: SentAgain['rules']; sources: string[]; answered: boolean }> {
   const { testbed } = evidence;
   const node: Host = { node: from.node, pod: '' };
-  const hosts = from.pod ? [from, node] : [node];
+  const world = testbed.nodes.map((name): Host => ({ node: name, pod: '' }));
+  const hosts = [...(from.pod ? [from, node] : [node]), ...world.filter((host) => isOutside(evidence, host))];
   const { protocol } = resent;
   const ports = takePorts();
   const question = { port: 9, ...resent, address, timeoutMs: PROBE_MS, sourcePort: ports.first };
   let frames: Frame[] = [];
-  const seen = await sendAgain(evidence, hosts, { addresses: [address], protocol, ports }, async () => {
+  // A rule that drops it ends no wait: what left the node is wanted too.
+  const seen = await sendAgain(evidence, hosts, { addresses: [address], protocol }, async () => {
     frames = await captureWhile(
       testbed,
       { port: `${from.node}-${uplinkOf(evidence, from)}` },
@@ -108,8 +112,10 @@ async function watchLeaving(
   });
   const packets = frames.flatMap(({ packet }) => packet ?? []);
   const sent = packets.filter((packet) => packet.destination === address && seen.probe.has(packet));
+  const ofWorld = ([host]: SentAgain['rules'][number]) => isOutside(evidence, host);
   return {
-    seen,
+    seen: { ...seen, rules: seen.rules.filter((each) => !ofWorld(each)) },
+    outside: seen.rules.filter(ofWorld),
     sources: [...new Set(sent.map(({ source }) => source))],
     answered: packets.some((packet) => packet.source === address && sent.some(isAnsweredBy(packet))),
   };
@@ -135,7 +141,7 @@ async function judgeSource(
   const { interfaces = {} } = evidence.testbed.plan.nodes[from.node] ?? {};
   if (Object.values(interfaces).some((own) => own.address === source)) return null;
   if (from.pod && (await ownAddresses(evidence, from)).includes(source)) {
-    return noMasquerade(from, source, address, ', which nobody outside has a route to');
+    return noMasquerade(from, source, address, ', which nobody outside answers');
   }
   for (const [host, met] of rules) {
     const [rule] = rewriting(met, 'snat');

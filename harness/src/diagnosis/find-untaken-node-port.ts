@@ -32,7 +32,7 @@ export async function explainUntaken(
   return cause('no-node-port', to, text);
 }
 
-/** The rules for the port are there, and none that leads to them stands where the call passes. */
+/** The rules for the port are there, and lead on from one hook alone: the call passes another. */
 function findHookMissing(
   listed: readonly ListedRule[],
   { from, to, address, port }: NodePortCall,
@@ -43,12 +43,17 @@ function findHookMissing(
   if (!rule || met.length === 0) return null;
   const leads = leadingTo(listed, (each) => namesPort(each, port));
   const passed = new Set(met.map(({ family, table, chain }) => `${family} ${table} ${chain}`));
-  if (listed.some((each) => passed.has(`${each.table} ${each.chain}`) && leads(each.rule, each.table)))
-    return null;
+  const hooked = new Set(listed.flatMap((each) => (each.rule.startsWith('type ') ? [chainOf(each)] : [])));
+  const leading = listed.filter((each) => leads(each.rule, each.table)).map(chainOf);
+  if (leading.some((chain) => passed.has(chain)) || !leading.some((chain) => hooked.has(chain))) return null;
   const isOwn = from.node === to.node && !from.pod;
   const hook = isOwn ? 'OUTPUT' : 'PREROUTING';
   const text = `${describeListed(rule)} on ${to.node} is for port ${port}, and what ${hostName(from)} sends to ${address} does not come to it: nothing in ${hook} leads there`;
   return cause('service-hook-missing', to, text);
+}
+
+function chainOf({ table, chain }: ListedRule): string {
+  return `${table} ${chain}`;
 }
 
 function namesPort(rule: string, port: number): boolean {

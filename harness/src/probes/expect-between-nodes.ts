@@ -203,7 +203,7 @@ export async function expectNoFragments(network: Network, from: string, to: stri
   if (!piece?.packet) return;
   const expected = `no fragments on the underlay while ${from} sends packets of ${size} bytes to ${to}`;
   const seen = `fragments of a packet from ${piece.packet.source} to ${piece.packet.destination}`;
-  throw failure(network, [from, to, target, 'fragmented'], expected, seen);
+  throw failure(network, [from, to, target, 'fragmented'], expected, seen, size);
 }
 
 const TRANSFER_BYTES = 200_000;
@@ -381,9 +381,11 @@ function failure(
   [from, to, address, wrong]: readonly [string, string, string, WrongBetweenNodes],
   expected: string,
   seen: string,
+  size?: number,
 ): CheckFailure {
   const hosts = { from: network.testbed.host(from), to: network.testbed.host(to) };
-  return new CheckFailure(expected, seen, { kind: 'between-nodes', ...hosts, address, wrong, seen });
+  const about = { ...hosts, address, wrong, seen, ...(size === undefined ? {} : { size }) };
+  return new CheckFailure(expected, seen, { kind: 'between-nodes', ...about });
 }
 
 /** The highest address that no pod has: pods are numbered from the bottom. */

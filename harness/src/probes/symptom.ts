@@ -108,6 +108,8 @@ export type Symptom =
       readonly to: Host;
       readonly address: string;
       readonly wrong: WrongBetweenNodes;
+      /** Of the packet, where that made the difference. */
+      readonly size?: number;
       /** What was captured, where that is the evidence. */
       readonly seen: string;
     }

@@ -104,6 +104,7 @@ export const Walk = z.object({
       next: z.string(),
     })
     .nullable(),
+  deviations: z.array(NamedCause),
   tally: z.array(z.object({ where: z.string(), answered: z.boolean(), count: z.number().int() })),
   hosts: z.array(z.string()),
   durationMs: z.number(),

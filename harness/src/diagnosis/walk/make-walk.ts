@@ -5,6 +5,7 @@ import { type Host, hostName } from '../../testbed/host.ts';
 import type { Evidence } from '../evidence.ts';
 import { explainMissing } from './explain-missing.ts';
 import { explainArp, explainBeginning, explainBetween, isSameHost, type Knowledge } from './explain-steps.ts';
+import { findDeviations } from './find-deviations.ts';
 import { isArrival } from './find-loss.ts';
 import type { Target } from './find-target.ts';
 import { findAnswer, followPacket, identityOf, isIgnored, type Step, stepsOf } from './follow-packet.ts';
@@ -86,24 +87,26 @@ export async function makeWalk(known: Knowledge, evidence: Evidence, asked: Aske
         });
   const hosts = followed.flatMap(({ way }) => way.map(({ sighting }) => known.scene.nameOf(sighting.host)));
   const { identity } = known.testbed;
+  const walked = {
+    from: request.from,
+    to: request.to,
+    target: target.host ? hostName(target.host) : null,
+    protocol: target.protocol,
+    address,
+    port: target.port,
+    size: request.size ?? 0,
+    count: request.count ?? 1,
+  };
   const walk = {
     version: 1 as const,
     lab: identity.lab,
     seed: identity.seed,
-    request: {
-      from: request.from,
-      to: request.to,
-      target: target.host ? hostName(target.host) : null,
-      protocol: target.protocol,
-      address,
-      port: target.port,
-      size: request.size ?? 0,
-      count: request.count ?? 1,
-    },
+    request: walked,
     arrived: loss === null,
     outcome: outcome.kind,
     packets,
     loss,
+    deviations: loss === null ? findDeviations(known.testbed, walked, packets) : [],
     tally: asked.sent.length > 1 ? tally(known, steps, asked) : [],
     hosts: [...new Set(hosts)],
     durationMs: Math.round(performance.now() - asked.startedMs),

@@ -42,6 +42,8 @@ export function probeOfSymptom(plan: AddressPlan, symptom: Symptom): WalkRequest
   // Small packets arrive: it is the long answer that is lost, so the one that it was for asks the one that sent it.
   if (symptom.kind === 'between-nodes' && symptom.wrong === 'too-big')
     return { from: hostName(symptom.to), to: hostName(symptom.from), protocol: 'tcp', size: LARGE };
+  if (symptom.kind === 'between-nodes' && symptom.size !== undefined)
+    return { from: hostName(symptom.from), to: hostName(symptom.to), protocol: 'udp', size: symptom.size };
   if (!('from' in symptom) || !('address' in symptom)) return null;
   const { from, address } = symptom as { from: Host; address: string };
   const to = 'to' in symptom ? (symptom.to as Host | undefined) : undefined;

@@ -17,7 +17,8 @@ function tellOne(walk: Omit<Walk, 'sentence'>): string {
     const end = packets.find(({ role }) => role === 'request')?.stops.at(-1)?.host;
     const through = hosts.filter((host) => host !== request.from && host !== end);
     const by = through.length > 0 ? `, through ${listOf(through)}` : '';
-    return `Arrived: ${probe} from ${request.from} reaches ${to}${by}, and the answer comes back.`;
+    const otherwise = walk.deviations.map(({ text }) => ` But ${text}.`).join('');
+    return `Arrived: ${probe} from ${request.from} reaches ${to}${by}, and the answer comes back.${otherwise}`;
   }
   const [first, second] = loss.causes;
   const why = first && first.id !== 'unknown' ? first.text : 'no reason is proven';

@@ -35,6 +35,8 @@ export interface Walk {
   readonly packets: readonly PacketWalk[];
   /** Where and why it was lost; null when nothing was. */
   readonly loss: Loss | null;
+  /** What is otherwise than planned on the way of a probe that arrived. */
+  readonly deviations: readonly NamedCause[];
   /** Who got how many of the probes, when there was more than one. */
   readonly tally: readonly Tally[];
   /** The hosts on the way, each once, in the order in which the packets came to them. */
