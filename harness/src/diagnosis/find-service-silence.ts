@@ -94,6 +94,10 @@ async function findLostBetween(
   const returnsTo = lost?.returnsTo ?? own;
   if (!returnsTo) return null;
   const receiver = returnsTo === own ? from : nodeOf(from);
+  if (!receiver.pod && interfaceWith(await evidence.interfaces(receiver), returnsTo) === null) {
+    const text = `${receiver.node} makes ${returnsTo} of the sender ${lost?.source}, which is no address of ${receiver.node}: the answer does not come back to it`;
+    return cause('masquerade-wrong-address', receiver, text);
+  }
   const back = await findOneWay(evidence, endpoint, receiver, returnsTo);
   if (back || receiver.pod) return back;
   const incoming = interfaceWith(await evidence.interfaces(receiver), returnsTo);

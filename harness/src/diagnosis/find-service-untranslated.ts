@@ -31,11 +31,8 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
   if (chains.length === 0) return cause('no-dnat', node, `no rule on ${node.node} names ${address}`);
   const leads = translating(rules);
   const original = await recognise(evidence, asked, leads);
-  const tracked = original.met.find(({ rule }) => /\bnotrack\b/.test(rule));
-  if (tracked) {
-    const text = `${describeRule(tracked)} keeps the packets out of the table of connections, and nothing is translated without it`;
-    return cause('no-dnat', node, text);
-  }
+  const untracked = original.met.find(({ rule }) => /\bnotrack\b/.test(rule));
+  if (untracked) return explainUntracked(node, untracked);
   const translates = async (other: Partial<ServiceAsked>): Promise<boolean> => {
     const { translated, rules } = await recognise(evidence, { ...asked, ...other }, leads);
     return translated || [...rules].some((rule) => !original.rules.has(rule));
@@ -93,6 +90,11 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
     node,
     `${what} on ${node.node} does not lead ${describePort(asked)} to an endpoint`,
   );
+}
+
+export function explainUntracked(node: Host, rule: TracedRule): NamedCause {
+  const text = `${describeRule(rule)} keeps the packets out of the table of connections, and nothing is translated without it`;
+  return cause('no-dnat', node, text);
 }
 
 interface Recognised {

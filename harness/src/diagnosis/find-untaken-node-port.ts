@@ -5,6 +5,7 @@ import type { NamedCause } from '../probes/symptom.ts';
 import { hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { sendAgain } from './find-in-filters.ts';
+import { explainUntracked } from './find-service-untranslated.ts';
 import { callAgain, type NodePortCall, outsiders, serviceOf } from './node-port-evidence.ts';
 import type { TracedRule } from './parse-met-rules.ts';
 import { describeListed, type ListedRule, leadingTo, readRules, translating } from './service-rules.ts';
@@ -20,6 +21,8 @@ export async function explainUntaken(
 ): Promise<NamedCause | null> {
   const { to, port, protocol, service } = call;
   const number = `${protocol.toUpperCase()} port ${port}`;
+  const untracked = met.find(({ rule }) => /\bnotrack\b/.test(rule));
+  if (untracked) return explainUntracked(to, untracked);
   const listed = await readRules(evidence, to);
   const found =
     findHookMissing(listed, call, met) ??
