@@ -96,6 +96,7 @@ const measured = options.json ? await readMeasured(options.json, true) : [];
 const done = new Set(measured.map(({ id }) => id));
 const left = tasks.filter(({ id }) => !done.has(id));
 const end = options.minutes ? performance.now() + Number(options.minutes) * 60_000 : Number.POSITIVE_INFINITY;
+let kept: Promise<void> = Promise.resolve();
 const work = async () => {
   for (let task = left.shift(); task && performance.now() < end; task = left.shift()) {
     const { id, about } = task;
@@ -109,7 +110,8 @@ const work = async () => {
     const item = { id, ...(found ?? { ...about, wanted: [], checked: null, walked: null, skipped: 'makes no sense there' }) }; // biome-ignore format: one item
     measured.push(item);
     say(tellMeasured(item));
-    if (options.json) await keep(options.json);
+    kept = kept.then(() => (options.json ? keep(options.json) : undefined));
+    await kept;
   }
 };
 await Promise.all(Array.from({ length: Number(options.jobs) }, work));

@@ -246,7 +246,7 @@ export function tellMeasured({ lab, fault, wanted, checked, walked, skipped }: M
   const mark = (cause: string | undefined) =>
     cause === undefined
       ? '-'
-      : cause === NOTHING && losesNothing({ lab, fault, wanted })
+      : cause === NOTHING && losesNothing({ fault, wanted })
         ? 'arrived'
         : wanted.includes(cause)
           ? 'ok'

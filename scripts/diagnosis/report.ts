@@ -48,12 +48,10 @@ export function report(
     'part in that. Of a fault of a lab the hosts are derived from where it is put. For a double fault either of the two counts:',
     'the one that the packet meets first is the one that shows. A *wrong* cause is one that is none of these; *unknown* says',
     'that none is proven; *not seen* is a check that passes and a walk that arrives in spite of the fault. All of them are in',
-    `the denominators. ${nothingLost.length} walks are in none: their fault loses no packet (another source address, uneven`,
-    `shares, a wrong record), and they arrived; also ${Object.entries(ARRIVES)
-      .map(([fault, why]) => `${fault} (${why})`)
-      .join(' and ')}.`,
-    'What arrived by another way than planned is named too, and counts as a cause. Times are medians, 95 % and the longest, in milliseconds: of the check with',
-    'its probes and their patience (1 s for silence), of its diagnosis alone, and of the whole walk.',
+    `the denominators. ${nothingLost.length} walks are in none: their fault loses no packet of theirs (another source address,`,
+    `uneven shares, a wrong record; ${[...new Set(Object.values(ARRIVES))].join('; ')}),`,
+    'and they arrived. What arrived by another way than planned is named too. Times are medians, 95 % and the longest, in',
+    'milliseconds: of the check with its probes and their patience (1 s for silence), of its diagnosis alone, and of the walk.',
     '',
     '| | faults | last hop right | cause right: check | unknown | wrong | not seen | cause right: walk | unknown | wrong | not seen | check ms | diagnosis ms | walk ms |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',

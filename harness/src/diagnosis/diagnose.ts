@@ -170,8 +170,8 @@ async function explainSilence(
 }
 
 /** Without the rest of a symptom: what is sent again. */
-function resentOf({ protocol, port = 0, size = 0 }: Resent): Resent {
-  return { protocol, port, size };
+function resentOf({ protocol, port = 0, size = 0, requests }: Resent): Resent {
+  return { protocol, port, size, ...(requests === undefined ? {} : { requests }) };
 }
 
 async function findEchoIgnored(evidence: Evidence, host: Host): Promise<NamedCause | null> {

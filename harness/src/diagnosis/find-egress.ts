@@ -2,19 +2,16 @@
 import { captureWhile, type Frame, type Packet } from '../probes/capture.ts';
 import { readRoute } from '../probes/kernel-state.ts';
 import { takePorts } from '../probes/probe-ports.ts';
-import { ask } from '../probes/reach.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { findReversePath } from './find-at-receiver.ts';
 import { findOneWay } from './find-between-nodes.ts';
-import { dropperIn, type Resent, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
+import { dropperIn, type Resent, resend, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
 import { describeRule, rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
 
-/** One answer on one machine takes a millisecond; so long the probe is sent again, and its trace looked at. */
-const PROBE_MS = 250;
 /** A capture has seen a packet when this much time has passed since it was sent. */
 const SETTLE_MS = 60;
 
@@ -96,19 +93,21 @@ async function watchLeaving(
   const hosts = [...(from.pod ? [from, node] : [node]), ...world.filter((host) => isOutside(evidence, host))];
   const { protocol } = resent;
   const ports = takePorts();
-  const question = { port: 9, ...resent, address, timeoutMs: PROBE_MS, sourcePort: ports.first };
   let frames: Frame[] = [];
   // A rule that drops it ends no wait: what left the node is wanted too.
   const seen = await sendAgain(evidence, hosts, { addresses: [address], protocol }, async () => {
+    let sentFrom = ports;
     frames = await captureWhile(
       testbed,
       { port: `${from.node}-${uplinkOf(evidence, from)}` },
       `${protocol} and host ${address}`,
-      () => ask(testbed, from, question),
+      async () => {
+        sentFrom = await resend(evidence, from, address, resent, ports);
+      },
       () => false,
       SETTLE_MS,
     );
-    return ports;
+    return sentFrom;
   });
   const packets = frames.flatMap(({ packet }) => packet ?? []);
   const sent = packets.filter((packet) => packet.destination === address && seen.probe.has(packet));

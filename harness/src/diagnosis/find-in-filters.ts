@@ -2,6 +2,7 @@
 import { forgetUnresolvedNeighbours } from '../probes/kernel-state.ts';
 import { NO_PORTS, type ProbePorts, takePorts } from '../probes/probe-ports.ts';
 import { ask, type Protocol } from '../probes/reach.ts';
+import { portsOf, sample } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -21,6 +22,8 @@ export interface Resent {
   readonly protocol: Protocol;
   readonly port?: number;
   readonly size?: number;
+  /** Over one connection. */
+  readonly requests?: number;
 }
 
 /** What was seen while a probe was sent again. */
@@ -148,11 +151,27 @@ function probeAgain(
   const traced = { addresses: [address], protocol: resent?.protocol, ports };
   return sendAgain(evidence, namespacesBetween(from, to), traced, async () => {
     await forgetUnresolvedNeighbours(testbed, from);
-    const question = { address, port: PORT_NOBODY_HAS, timeoutMs: PROBE_MS, sourcePort: ports.first };
-    const sent: Resent[] = resent
-      ? [resent]
-      : [{ protocol: 'icmp' }, { protocol: 'tcp' }, { protocol: 'udp' }];
-    await Promise.all(sent.map((each) => ask(testbed, from, { ...question, ...each })));
+    if (resent) return resend(evidence, from, address, resent, ports);
+    const kinds = ['icmp', 'tcp', 'udp'] as const;
+    await Promise.all(kinds.map((each) => resend(evidence, from, address, { protocol: each }, ports)));
     return ports;
   });
+}
+
+/** @returns the ports that it was sent from: the given ones, where one packet is enough. */
+export async function resend(
+  { testbed }: Evidence,
+  from: Host,
+  address: string,
+  resent: Resent,
+  ports: ProbePorts,
+): Promise<ProbePorts> {
+  const { protocol, port = PORT_NOBODY_HAS, size = 0, requests } = resent;
+  const question = { address, port, timeoutMs: PROBE_MS };
+  if (requests !== undefined && protocol !== 'icmp')
+    return portsOf(await sample(testbed, from, { ...question, protocol, count: 1, requests }));
+  // Of a connection without a size only the opening would be sent.
+  const atLeast = protocol === 'tcp' ? Math.max(size, 1) : size;
+  await ask(testbed, from, { ...question, protocol, size: atLeast, sourcePort: ports.first });
+  return ports;
 }

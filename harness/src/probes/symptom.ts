@@ -51,6 +51,8 @@ export type Symptom =
       /** The server's, 0 for ICMP. */
       readonly port: number;
       readonly outcome: Outcome;
+      /** So many over one connection, of which the first were answered. */
+      readonly requests?: number;
     }
   | {
       readonly kind: 'source-changed';

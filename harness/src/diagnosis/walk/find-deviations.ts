@@ -13,9 +13,9 @@ export function findDeviations(
   packets: readonly PacketWalk[],
 ): NamedCause[] {
   const found = packets.flatMap((packet) => [
-    ...findOtherTunnel(testbed, packet),
-    ...findDetour(testbed, address, packet),
     ...findFragments(packet),
+    ...findDetour(testbed, address, packet),
+    ...findOtherTunnel(testbed, packet),
   ]);
   return found.filter(({ id }, index) => found.findIndex((other) => other.id === id) === index);
 }
