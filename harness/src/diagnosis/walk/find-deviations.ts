@@ -3,29 +3,29 @@
  * the way that has no part in it. Nothing is sent or read for that: the walk shows it.
  */
 import type { NamedCause } from '../../probes/symptom.ts';
-import type { Testbed } from '../../testbed/testbed.ts';
+import type { AddressPlan } from '../../topology/plan.ts';
 import { cause } from '../evidence.ts';
 import type { PacketWalk, Stop, WalkedRequest } from './walk.ts';
 
 export function findDeviations(
-  testbed: Testbed,
+  plan: AddressPlan,
   { address }: Pick<WalkedRequest, 'address'>,
   packets: readonly PacketWalk[],
 ): NamedCause[] {
   const found = packets.flatMap((packet) => [
     ...findFragments(packet),
-    ...findDetour(testbed, address, packet),
-    ...findOtherTunnel(testbed, packet),
+    ...findDetour(plan, address, packet),
+    ...findOtherTunnel(plan, packet),
   ]);
   return found.filter(({ id }, index) => found.findIndex((other) => other.id === id) === index);
 }
 
-function findOtherTunnel({ plan, nodes }: Testbed, { stops }: PacketWalk): NamedCause[] {
+function findOtherTunnel({ nodes, cluster }: AddressPlan, { stops }: PacketWalk): NamedCause[] {
   const wrapped = stops.find(({ packet }) => packet.outer !== null);
   const { outer } = wrapped?.packet ?? {};
-  if (!wrapped || !outer || !nodes.includes(wrapped.host)) return [];
+  if (!wrapped || !outer || !(wrapped.host in nodes)) return [];
   const host = { node: wrapped.host, pod: '' };
-  const { vni, vxlanPort } = plan.cluster;
+  const { vni, vxlanPort } = cluster;
   if (outer.vni !== vni)
     return [
       cause('vni-mismatch', host, `${wrapped.host} wraps it with VNI ${outer.vni}; the plan has ${vni}`),
@@ -36,7 +36,7 @@ function findOtherTunnel({ plan, nodes }: Testbed, { stops }: PacketWalk): Named
 }
 
 /** A node of the cluster that neither sends nor receives, and was not called, passes nothing on. */
-function findDetour({ plan }: Testbed, address: string, { stops, summary }: PacketWalk): NamedCause[] {
+function findDetour(plan: AddressPlan, address: string, { stops, summary }: PacketWalk): NamedCause[] {
   const isNode = (name: string) => plan.nodes[name]?.podCidr != null;
   const nodeOf = ({ host }: Stop) =>
     isNode(host) ? host : (plan.pods[host.replace(/^pod\//, '')]?.node ?? '');

@@ -106,7 +106,7 @@ export async function makeWalk(known: Knowledge, evidence: Evidence, asked: Aske
     outcome: outcome.kind,
     packets,
     loss,
-    deviations: loss === null ? findDeviations(known.testbed, walked, packets) : [],
+    deviations: loss === null ? findDeviations(known.testbed.plan, walked, packets) : [],
     tally: asked.sent.length > 1 ? tally(known, steps, asked) : [],
     hosts: [...new Set(hosts)],
     durationMs: Math.round(performance.now() - asked.startedMs),
