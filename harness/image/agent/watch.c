@@ -292,8 +292,7 @@ static void look_at_settings(struct node *node, struct space *space)
 		list_setting(of_namespace[i]);
 	DIR *interfaces = opendir("/proc/sys/net/ipv4/conf");
 	for (struct dirent *entry; interfaces && (entry = readdir(interfaces));) {
-		/* Ports named pw-* are the fabric's own. */
-		if (*entry->d_name == '.' || !strncmp(entry->d_name, "pw-", 3) || !is_plain(entry->d_name))
+		if (*entry->d_name == '.' || !is_plain(entry->d_name))
 			continue;
 		for (size_t i = 0; i < sizeof of_interface / sizeof *of_interface; i++) {
 			snprintf(name, sizeof name, "ipv4/conf/%.32s/%s", entry->d_name, of_interface[i]);

@@ -27,7 +27,7 @@ function erring(id: string, observed = 'it broke'): Attempt {
 test('the same check, or the same words but for numbers, is the same failure', () => {
   expect(failedAlike(erring('two', 'port 1'), erring('two', 'something else'))).toBe(true);
   expect(failedAlike(erring('one'), erring('two'))).toBe(false);
-  expect(failedAlike(failed('lost 3 of pw-a1b2c3'), failed('lost 17 of pw-99ff00'))).toBe(true);
+  expect(failedAlike(failed('lost 3 of veth123456'), failed('lost 17 of veth998877'))).toBe(true);
   expect(failedAlike(failed('this'), failed('that'))).toBe(false);
   expect(failedAlike(failed('this'), erring('one'))).toBe(false);
 });

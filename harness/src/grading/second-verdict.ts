@@ -48,5 +48,5 @@ function erringCheck({ report }: Attempt): CheckResult | undefined {
 }
 
 function withoutNumbers(text: string): string {
-  return text.replaceAll(/\b[0-9a-f]*\d[0-9a-f]*\b/g, '#');
+  return text.replaceAll(/[0-9a-f]*\d[0-9a-f]*/g, '#');
 }

@@ -1,16 +1,14 @@
 /** A pod of the fabric's, plugged into a learner's bridge for the time of one check. */
-import { randomBytes } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../errors.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { type Interface, readInterfaces } from './kernel-state.ts';
+import { ownMac } from './own-interface.ts';
 import { paced } from './paced.ts';
 import { askCommand, type Outcome, type Question, readOutcome } from './reach.ts';
 import { CheckFailure } from './symptom.ts';
-
-/** Interfaces of ours in a learner's node begin like this; the monitor passes them over. */
-export const PROBE_PREFIX = 'pw-';
 
 const LONGEST_START_MS = 1_500;
 const LONGEST_WAIT_MS = 10_000;
@@ -53,14 +51,12 @@ export async function addPod(
   );
   const pid = await printed.promise;
   const host = { node, pod: '' };
-  const port = `${PROBE_PREFIX}${randomBytes(3).toString('hex')}`;
-  // A bridge takes the lowest MAC address of its ports unless it was given one. This one is higher than
-  // any that the kernel makes up, so the bridge, which the pods know as their gateway, keeps its own.
-  const mac = `fe:ff:${randomBytes(4).toString('hex').match(/../g)?.join(':')}`;
+  const ports = (await readInterfaces(testbed, host)).filter(({ master }) => master === bridge.name);
+  const port = nameLike(ports.map(({ name }) => name));
   const inside = ['nsenter', '--target', pid, '--net', '--'];
 
   const dispose = async (): Promise<void> => {
-    await testbed.probe(host, ['ip', 'link', 'del', port]);
+    await testbed.probe(host, ['ip', 'link', 'del', 'dev', port]);
     holder.endInput();
     await holder.done;
     // Whoever was asked for the address remembers it: a learner may give it to a pod of their own next.
@@ -72,10 +68,10 @@ export async function addPod(
     await Promise.allSettled(hosts.map((each) => testbed.probe(each, ['sh', '-c', forget])));
   };
   try {
-    const cable = ['link', 'add', port, 'address', mac, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pid];
-    await must(testbed.probe(host, ['ip', ...cable]), node);
+    const ends = ['address', ownMac(), 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pid];
+    await must(testbed.probe(host, ['ip', 'link', 'add', 'name', port, ...ends]), node);
     // Word by word: the bridge is the learner's, and so is its name (a # would begin a comment in a batch).
-    const plug = ['link', 'set', port, 'mtu', String(bridge.mtu), 'master', bridge.name, 'up'];
+    const plug = ['link', 'set', 'dev', port, 'mtu', String(bridge.mtu), 'master', bridge.name, 'up'];
     const plugged = await testbed.probe(host, ['ip', ...plug]);
     if (plugged.exitCode !== 0) throw refusesPort(host, bridge.name, plugged.stderr);
     await must(
@@ -99,6 +95,22 @@ export async function addPod(
     },
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** IFNAMSIZ, linux/if.h */
+const LONGEST_NAME = 15;
+
+/**
+ * A name like those of the bridge's other ports, as a runtime gives it: rules may know them all by how their names
+ * begin, and nobody can tell this one.
+ */
+export function nameLike(ports: readonly string[]): string {
+  const number = String(randomInt(1e5, 1e6));
+  let common = ports[0] ?? '';
+  for (const name of ports) while (!name.startsWith(common)) common = common.slice(0, -1);
+  // The kernel would take a % for a place to fill in.
+  const plain = /^\w[\w.-]*/.exec(common)?.[0] ?? 'veth';
+  return plain.slice(0, LONGEST_NAME - number.length) + number;
 }
 
 /**

@@ -139,10 +139,10 @@ test('ports of the fabric, and what they do to the bridge, are not the learnerâ€
   read(link(2, 'cni0', { kind: 'bridge' }));
   expect(
     read(
-      link(9, 'pw-1f', { master: 2 }),
+      link(9, 'veth-1', { master: 2, mac: 'fe:ff:77:00:00:01' }),
       link(2, 'cni0', { kind: 'bridge', mac: 'fe:00:00:00:00:01' }),
       address(9, '10.244.1.9'),
-      link(9, 'pw-1f', {}, 17),
+      link(9, 'veth-1', { mac: 'fe:ff:77:00:00:01' }, 17),
       link(2, 'cni0', { kind: 'bridge' }),
     ),
   ).toEqual([]);

@@ -1,10 +1,11 @@
 /**
  * What is known of one network namespace, and what a message about it says that is new and is the
- * learner's doing: interfaces named pw-* and tables named podwire_* are the fabric's own.
+ * learner's doing: some interfaces (own-interface.ts) and tables named podwire_* are the fabric's own.
  */
 import type { Change } from './change.ts';
 import { AF_BRIDGE, describeLinkChange, type Link, readLink } from './link.ts';
 import { addressOf, macOf, type NetlinkMessage, numberOf, parseAttributes, textOf } from './netlink.ts';
+import { isOwnMac } from './own-interface.ts';
 
 type Told = Pick<Change, 'kind' | 'text'>;
 
@@ -28,7 +29,6 @@ const NUD_PERMANENT = 0x80;
 const NDA_VLAN = 5;
 const ROUTE_TYPES: Readonly<Record<number, string>> = { 6: 'blackhole', 7: 'unreachable', 8: 'prohibit' };
 
-const OWN_INTERFACE = /^pw-/;
 const OWN_TABLE = /^podwire_/;
 
 export class NamespaceMemory {
@@ -136,20 +136,20 @@ export class NamespaceMemory {
       if (fromBridge) return [];
       this.#links.delete(index);
       for (const [key, entry] of this.#forgotten) if (entry.index === index) this.#forgotten.delete(key);
-      return before && !OWN_INTERFACE.test(after.name) ? [tell(`${after.name} was removed`)] : [];
+      return before && !isOwnMac(after.mac) ? [tell(`${after.name} was removed`)] : [];
     }
     if (!before && fromBridge) return [];
     const remembered =
       before && this.#isDisturbed(before) ? { ...after, carrier: before.carrier, mac: before.mac } : after;
     this.#links.set(index, remembered);
-    if (message.isAnswer || OWN_INTERFACE.test(after.name)) return [];
+    if (message.isAnswer || isOwnMac(after.mac)) return [];
     if (!before) return [tell(`${after.kind ? `${after.kind} ` : ''}${after.name} was added`)];
     return describeLinkChange(before, remembered, (master) => this.#nameOf(master)).map(tell);
   }
 
   /** A bridge takes its carrier and its MAC address from its ports, so also from one of ours. */
   #isDisturbed(link: Link): boolean {
-    return link.kind === 'bridge' && [...this.#links.values()].some(({ name }) => OWN_INTERFACE.test(name));
+    return link.kind === 'bridge' && [...this.#links.values()].some(({ mac }) => isOwnMac(mac));
   }
 
   #hearAddress({ body }: NetlinkMessage, isNew: boolean): Told[] {
@@ -166,7 +166,7 @@ export class NamespaceMemory {
     // What the kernel adds to an address or takes with an interface is told by those.
     if (table === RT_TABLE_LOCAL || (body[5] === RTPROT_KERNEL && isNew)) return [];
     const device = this.#links.get(numberOf(attributes.get(4)) ?? 0);
-    if (device && OWN_INTERFACE.test(device.name)) return [];
+    if (device && isOwnMac(device.mac)) return [];
     const prefix = attributes.get(1);
     const to = prefix ? `${addressOf(prefix)}/${body[1]}` : 'default';
     const gateway = attributes.get(5);
@@ -222,7 +222,7 @@ export class NamespaceMemory {
   /** Says nothing of an interface of ours, or of one that is gone: that was told. */
   #onInterface(index: number, kind: Change['kind'], text: (name: string) => string): Told[] {
     const link = this.#links.get(index);
-    return link && !OWN_INTERFACE.test(link.name) ? [{ kind, text: text(link.name) }] : [];
+    return link && !isOwnMac(link.mac) ? [{ kind, text: text(link.name) }] : [];
   }
 
   #nameOf(index: number): string {

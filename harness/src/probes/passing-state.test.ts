@@ -45,16 +45,21 @@ table ip t {
 
 test('what the monitor would pass over is told', () => {
   const printed = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
-7: pw-cni: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default qlen 1000
-8: pw-a@if2: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default qlen 1000
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+7: cni0: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default qlen 1000
+    link/ether fe:ff:77:00:00:01 brd ff:ff:ff:ff:ff:ff
+8: veth-a@if2: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default qlen 1000
+    link/ether fe:ff:00:00:00:01 brd ff:ff:ff:ff:ff:ff
+9: veth-b@if2: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default qlen 1000
+    link/ether fe:ff:77:00:00:02 brd ff:ff:ff:ff:ff:ff link-netns b
 table ip podwire_x {
 }
 table ip filter {
 }
 `;
   expect(readPassing(printed).map(({ text, hidden }) => [text, hidden])).toEqual([
-    ["pw-cni is called like something of the grader's own", true],
-    ["pw-a is called like something of the grader's own", true],
-    ["podwire_x is called like something of the grader's own", true],
+    ["cni0 looks like something of the grader's own", true],
+    ["veth-b looks like something of the grader's own", true],
+    ["podwire_x looks like something of the grader's own", true],
   ]);
 });

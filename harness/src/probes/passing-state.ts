@@ -1,11 +1,12 @@
 /**
  * What can change in a network although nobody is seen to change it: addresses with a lifetime, rules that look at
- * the clock or count, and what bears a name that the monitor takes for the fabric's own.
+ * the clock or count, and what the monitor takes for the fabric's own.
  */
 import { type Host, hostName } from '../testbed/host.ts';
 import { RefusedError } from '../testbed/session.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { listNamespaces } from './list-namespaces.ts';
+import { isOwnMac } from './own-interface.ts';
 
 export interface Passing {
   readonly host: Host;
@@ -48,12 +49,13 @@ export function passingText({ host, text }: Passing): string {
 const CLOCKS = /\bmeta (time|hour|day)\b|xt match "?time\b|-m time\b/;
 const QUOTAS = /\bquota\b|-m quota2?\b/;
 
-/** Interfaces, and tables of nftables (namespace-memory.ts). */
-const OWN_NAME = /^(?:\d+: (?=pw-)|table \S+ (?=podwire_))([^:@\s]+)/;
+/** A table of nftables that the monitor takes for the fabric's (namespace-memory.ts). */
+const OWN_TABLE = /^table \S+ (podwire_\S*)/;
 
 export function readPassing(printed: string): Omit<Passing, 'host'>[] {
   const found: Omit<Passing, 'host'>[] = [];
   let learns = false;
+  let device = '';
   let address: RegExpExecArray | null = null;
   const add = (text: string, leftMs: number | null = null, hidden = false) =>
     found.push({ text, leftMs, hidden });
@@ -62,8 +64,10 @@ export function readPassing(printed: string): Omit<Passing, 'host'>[] {
     const [, seconds] = /^\s+valid_lft (\d+)sec/.exec(line) ?? [];
     if (seconds !== undefined)
       add(`${address?.[1]} on ${address?.[2]} has a lifetime of ${seconds} s`, 1000 * Number(seconds));
-    const own = OWN_NAME.exec(line)?.[1];
-    if (own !== undefined) add(`${own} is called like something of the grader's own`, null, true);
+    device = /^\d+: ([^:@\s]+)/.exec(line)?.[1] ?? device;
+    const mac = /^\s+link\/ether (\S+)/.exec(line)?.[1] ?? '';
+    const own = OWN_TABLE.exec(line)?.[1] ?? (isOwnMac(mac) ? device : undefined);
+    if (own !== undefined) add(`${own} looks like something of the grader's own`, null, true);
     // What a set learns by itself (client affinity) is forgotten by itself; that is how it works.
     if (/^\s*(set|map) /.test(line)) learns = false;
     if (/^\s*flags .*\bdynamic\b/.test(line)) learns = true;
