@@ -172,7 +172,27 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
     /First to repair/,
   ],
   ['a shell that answers in place of servers', FAKE(), -1, /First to repair/],
+  [
+    'a filter that names the ports of three pods, and what a grader may have',
+    `${SOLVED}\n${filterPorts('"veth-a", "veth-b", "veth-c", "pw-*"')}`,
+    ALL - 1,
+    /filter-drop in node1: .* table bridge ports drops it/,
+  ],
+  [
+    'a filter that knows the ports of pods by how their names begin',
+    `${SOLVED}\n${filterPorts('"veth-*"')}`,
+    ALL,
+    WHOLE,
+  ],
 ];
+
+/** Frames pass between these ports, and from them to the node. */
+function filterPorts(names: string): string {
+  return `nft 'table bridge ports { set pods { type ifname; flags interval; elements = { ${names} }; }
+    chain between { type filter hook forward priority 0; policy drop; iifname @pods oifname @pods accept; }
+    chain to-node { type filter hook input priority 0; policy drop; iifname @pods accept; }
+  }'`;
+}
 
 /** Every connection and datagram, wherever it goes, ends at a server of the learner's in the same pod. */
 function FAKE(): string {

@@ -18,6 +18,8 @@ export interface AddedPod extends AsyncDisposable {
   /** Its end of the cable in the node. */
   readonly port: string;
   ask(question: Question): Promise<Outcome>;
+  /** So that its next packet asks by ARP at once, whoever did not answer before. */
+  forgetNeighbours(): Promise<void>;
 }
 
 interface Wanted {
@@ -92,6 +94,9 @@ export async function addPod(
       const deadlineMs = question.timeoutMs + 5_000;
       const finished = await paced(testbed, () => testbed.runInFabric(argv, { deadlineMs }));
       return readOutcome(question, finished);
+    },
+    forgetNeighbours: async () => {
+      await testbed.runInFabric([...inside, 'ip', 'neigh', 'flush', 'dev', 'eth0']);
     },
     [Symbol.asyncDispose]: dispose,
   };

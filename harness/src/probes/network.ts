@@ -13,6 +13,7 @@ import { addPod } from './added-pod.ts';
 import { interfaceWith, traceCable } from './cable.ts';
 import {
   forgetLearnedNeighbours,
+  forgetUnresolvedNeighbours,
   type Interface,
   type Neighbour,
   readFdb,
@@ -259,22 +260,25 @@ export class Network {
         protocol: 'tcp' as const,
         ask: (timeoutMs: number, sourcePort = 0) =>
           added.ask({ protocol: 'tcp', address: target, port: serverPort, nonce, timeoutMs, sourcePort }),
+        forget: added.forgetNeighbours,
       },
       {
         where: `from ${neighbour} to the added pod`,
         protocol: 'icmp' as const,
         ask: (timeoutMs: number, sourcePort = 0) =>
           ask(this.testbed, host, { protocol: 'icmp', address, timeoutMs, sourcePort }),
+        forget: () => forgetUnresolvedNeighbours(this.testbed, host),
       },
       {
         where: 'from the added pod to the node',
         protocol: 'icmp' as const,
         ask: (timeoutMs: number, sourcePort = 0) =>
           added.ask({ protocol: 'icmp', address: nodeAddress, timeoutMs, sourcePort }),
+        forget: added.forgetNeighbours,
       },
     ];
     const outcomes = await Promise.all(questions.map((question) => question.ask(this.#options.patienceMs)));
-    for (const [index, { where, protocol, ask: askAgain }] of questions.entries()) {
+    for (const [index, { where, protocol, ask: askAgain, forget }] of questions.entries()) {
       const outcome = outcomes[index];
       if (!outcome || outcome.kind === 'answer') continue;
       const symptom: Symptom = {
@@ -285,13 +289,18 @@ export class Network {
         address,
         asked: where,
         protocol,
-        resend: (sourcePort) => askAgain(RESENT_MS, sourcePort),
+        resend: async (sourcePort) => {
+          await forget();
+          await askAgain(RESENT_MS, sourcePort);
+        },
       };
+      // Nobody can ask again when the added pod is gone: what is not explained now stays so.
+      const unknown = { id: 'unknown', where: node, text: 'nothing that was looked at explains it' };
       throw new CheckFailure(
         `a pod added to ${bridge.name} as ${address} to reach ${neighbour} and the node, and to be reached`,
         `${describeOutcome(protocol, outcome)} ${where}`,
         symptom,
-        await this.#options.explain(symptom),
+        (await this.#options.explain(symptom)) ?? unknown,
       );
     }
   }
