@@ -211,6 +211,42 @@ test.concurrent('a testbed that is taken away under a submission is not its fail
   expect(verdicts).toEqual([expect.objectContaining({ status: 'graded', score: 1, attempts: 2 })]);
 });
 
+test.concurrent('who was kept from running beside others is graded once more, alone', async () => {
+  // After vfork (58) the kernel lets the parent wait for its child in a way that no signal of a learner's ends.
+  const commands: Readonly<Record<string, string>> = {
+    stalled: "perl -e 'syscall(58) or sleep 1000'",
+    asleep: 'sleep 1000',
+    quick: 'true',
+    'as quick': 'true',
+  };
+  const tasks = Object.entries(commands).map(([submission, text]) => ({
+    subject: { submission, student: null, lab: '03', seed: null },
+    plan: planAddresses(lab.topology),
+    submission: { scripts: [{ host: 'node1', commands: text, source: 'node1.sh' }], notes: [] },
+  }));
+  const verdicts: Graded[] = [];
+  await gradeAll(docker, tasks, {
+    lab,
+    image,
+    jobs: 2,
+    timeLimitMs: 5_000,
+    signal: new AbortController().signal,
+    onVerdict: async (_task, graded) => {
+      verdicts.push(graded);
+    },
+  });
+  const order = verdicts.map(({ submission }) => submission);
+  expect({ last: order.at(-1), others: order.slice(0, -1).sort() }).toEqual({
+    last: 'stalled',
+    others: ['as quick', 'asleep', 'quick'],
+  });
+  expect(verdicts.at(-1)).toMatchObject({
+    status: 'graded',
+    passed: 0,
+    notes: expect.arrayContaining(['The time was up in node1.sh.']),
+  });
+});
+
 test('an exported answer holds for every seed', () => {
   const plan = planAddresses(lab.topology, 'bob');
   expect(withVariables(hardCoded('bob'), plan)).not.toMatch(/\b10\.\d+\.\d+\.\d+/);
