@@ -173,6 +173,12 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
   ],
   ['a shell that answers in place of servers', FAKE(), -1, /First to repair/],
   [
+    'bridges in a loop, and a frame that goes round for ever',
+    `${SOLVED}\nip link add other type bridge; ip link set other up; for i in 1 2; do ip link add s$i type veth peer name t$i; ip link set s$i master cni0 up; ip link set t$i master other up; done; ip netns exec a arping -c 1 -w 1 "$POD_B_IP"`,
+    -1,
+    /bridge-loop in node1: the cable from [st]\d to [st]\d/,
+  ],
+  [
     'a filter that names the ports of three pods, and what a grader may have',
     `${SOLVED}\n${filterPorts('"veth-a", "veth-b", "veth-c", "pw-*"')}`,
     ALL - 1,

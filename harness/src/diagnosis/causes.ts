@@ -166,6 +166,11 @@ export const CAUSES = {
     look: 'bridge link',
     mend: 'Turn spanning tree off (`ip link set cni0 type bridge stp_state 0`), or wait until it has listened and learned.',
   },
+  'bridge-loop': {
+    meaning: 'Bridges are joined by more than one way, so that frames for everybody go round for ever.',
+    look: 'bridge link',
+    mend: 'Keep one way: `ip link del PORT` for the others. Or turn spanning tree on, which closes them.',
+  },
   'port-isolated': {
     meaning: 'Both ports are isolated: isolated ports do not talk to each other.',
     look: 'bridge -d link',

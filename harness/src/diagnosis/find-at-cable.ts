@@ -1,5 +1,5 @@
 /** What can be wrong with a pod's cable and with the port of the bridge that it is plugged into. */
-import { interfaceWith, traceCable } from '../probes/cable.ts';
+import { interfaceWith, otherEndHere, traceCable } from '../probes/cable.ts';
 import type { Interface } from '../probes/kernel-state.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -36,6 +36,28 @@ export function findAtPort(node: Host, port: Interface, bridge: Interface): Foun
   return cause('port-not-forwarding', node, text);
 }
 
+/** Cables that lead frames back to a bridge which they have left, and that no spanning tree has closed. */
+export function findLoop(node: Host, bridge: Interface, nodeInterfaces: readonly Interface[]): Found {
+  const open = nodeInterfaces.filter(({ up, portState }) => up && portState === 'forwarding');
+  const reached = new Set([bridge.name]);
+  const followed = new Set<Interface>();
+  for (const name of reached) {
+    for (const port of open.filter((each) => each.master === name && !followed.has(each))) {
+      const peer = otherEndHere(port, open);
+      if (!peer?.master) continue;
+      followed.add(port).add(peer);
+      if (reached.has(peer.master)) {
+        const twice =
+          peer.master === name ? `plugs ${name} into itself` : `joins ${name} to ${peer.master} once more`;
+        const text = `the cable from ${port.name} to ${peer.name} ${twice}: frames for everybody go round for ever`;
+        return cause('bridge-loop', node, text);
+      }
+      reached.add(peer.master);
+    }
+  }
+  return null;
+}
+
 /** An address that the node has on a port of a bridge instead of on the bridge: frames do not get there. */
 export function findAddressOnPort(node: Host, interfaces: readonly Interface[], address: string): Found {
   const port = interfaceWith(interfaces, address);
@@ -66,9 +88,7 @@ export function areJoined(one: Interface, other: Interface, nodeInterfaces: read
   const reached = new Set([one.name]);
   for (const name of reached) {
     for (const port of nodeInterfaces.filter(({ master }) => master === name)) {
-      const peer = nodeInterfaces.find(
-        ({ index, peerIndex }) => index === port.peerIndex && peerIndex === port.index,
-      );
+      const peer = otherEndHere(port, nodeInterfaces);
       if (peer?.master) reached.add(peer.master);
     }
   }

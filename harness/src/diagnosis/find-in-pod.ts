@@ -1,5 +1,5 @@
 /** Causes that lie in one pod: in its namespace, or in the cable between it and its node. */
-import { interfaceWith, traceCable } from '../probes/cable.ts';
+import { interfaceWith, otherEndHere, traceCable } from '../probes/cable.ts';
 import { type Interface, readInterfaces, readRoute } from '../probes/kernel-state.ts';
 import type { PodSymptom } from '../probes/pod-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
@@ -50,7 +50,7 @@ async function explainNoCable(evidence: Evidence, host: Host): Promise<Found> {
   const nodeInterfaces = await evidence.interfaces(nodeOf(host));
   const inside = own.find((each) => each.name === 'eth0');
   if (inside) {
-    const other = otherEnd(inside, own);
+    const other = otherEndHere(inside, own);
     if (other)
       return cause('peer-elsewhere', host, `both ends of the cable, eth0 and ${other.name}, are in ${name}`);
     if (inside.kind !== 'veth') {
@@ -70,8 +70,9 @@ async function explainNoCable(evidence: Evidence, host: Host): Promise<Found> {
       `the end of the cable in ${name} is named ${cabled.name}, not eth0`,
     );
   for (const each of nodeInterfaces) {
-    const other = otherEnd(each, nodeInterfaces);
-    if (other)
+    const other = otherEndHere(each, nodeInterfaces);
+    // One that joins two bridges, or has the gateway's address, was not meant for a pod.
+    if (other && each.master === null && each.addresses.length === 0)
       return cause(
         'no-interface',
         host,
@@ -80,16 +81,6 @@ async function explainNoCable(evidence: Evidence, host: Host): Promise<Found> {
   }
   const has = own.length > 0 ? own.map((each) => each.name).join(', ') : 'no interface but lo';
   return cause('no-interface', host, `${name} has ${has}: no cable leads into it`);
-}
-
-/** Both ends in one namespace name each other by index. */
-function otherEnd(end: Interface, all: readonly Interface[]): Interface | null {
-  if (end.kind !== 'veth') return null;
-  return (
-    all.find(
-      (each) => each.kind === 'veth' && each.index === end.peerIndex && each.peerIndex === end.index,
-    ) ?? null
-  );
 }
 
 async function explainCableDown(evidence: Evidence, host: Host): Promise<Found> {

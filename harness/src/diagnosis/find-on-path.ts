@@ -2,12 +2,19 @@
  * Follows a packet by what the kernel would do with it: route, next hop, cable, bridge, receiver. The
  * first thing on the way that cannot work is the cause; nothing is sent.
  */
-import { interfaceWith, traceCable } from '../probes/cable.ts';
+import { interfaceWith, otherEndHere, traceCable } from '../probes/cable.ts';
 import { type Interface, readRoute } from '../probes/kernel-state.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
-import { findAddressOnPort, findAtCable, findAtPort, interfacesWith, notPluggedIn } from './find-at-cable.ts';
+import {
+  findAddressOnPort,
+  findAtCable,
+  findAtPort,
+  findLoop,
+  interfacesWith,
+  notPluggedIn,
+} from './find-at-cable.ts';
 import { findArpIgnored, findAtReceiver, findOwnEntryMissing, findReversePath } from './find-at-receiver.ts';
 import { findForwardingOff } from './find-forwarding-off.ts';
 import { findSubnetClash } from './find-in-pod.ts';
@@ -73,7 +80,7 @@ async function fromPod(
     }
     return findInForwarding(evidence, node, outside.name, receiver, destination, route.source);
   }
-  const port = findAtPort(node, outside, bridge);
+  const port = findAtPort(node, outside, bridge) ?? findLoop(node, bridge, nodeInterfaces);
   if (port) return port;
   if (nodeAnswers) {
     const unanswered =
@@ -128,6 +135,8 @@ async function fromNode(
   const nodeInterfaces = await evidence.interfaces(node);
   const { outside, bridge } = traceCable(target, nodeInterfaces);
   if (device.kind === 'bridge' && !device.up) return cause('bridge-down', node, `${device.name} is down`);
+  const loop = bridge && findLoop(node, bridge, nodeInterfaces);
+  if (loop) return loop;
   const onPort = source ? findAddressOnPort(node, nodeInterfaces, source) : null;
   if (onPort) return onPort;
   if (outside && !bridge && device.kind === 'bridge') return notPluggedIn(node, receiver, outside);
@@ -149,10 +158,8 @@ async function fromNode(
 /** Whether a device is the wanted one, lies on it (macvlan), or is a cable plugged into it. */
 export function leadsTo(device: Interface, wanted: Interface, nodeInterfaces: readonly Interface[]): boolean {
   if (device.name === wanted.name) return true;
-  const other = nodeInterfaces.find(
-    ({ index, peerIndex }) => index === device.peerIndex && peerIndex === device.index,
-  );
-  return other !== undefined && (other.name === wanted.name || other.master === wanted.name);
+  const other = otherEndHere(device, nodeInterfaces);
+  return other !== null && (other.name === wanted.name || other.master === wanted.name);
 }
 
 async function findInForwarding(

@@ -20,12 +20,19 @@ export function traceCable(inside: Interface, nodeInterfaces: readonly Interface
     nodeInterfaces.find(
       (candidate) =>
         candidate.kind === 'veth' &&
+        !candidate.peerIsHere &&
         candidate.index === inside.peerIndex &&
         candidate.peerIndex === inside.index,
     ) ?? null;
   const bridge =
     nodeInterfaces.find(({ name, kind }) => name === outside?.master && kind === 'bridge') ?? null;
   return { inside, outside, bridge };
+}
+
+/** The other end of a cable that does not leave its namespace. */
+export function otherEndHere(end: Interface, interfaces: readonly Interface[]): Interface | null {
+  if (end.kind !== 'veth' || !end.peerIsHere) return null;
+  return interfaces.find(({ index }) => index === end.peerIndex) ?? null;
 }
 
 /** The interface of a pod that has the address. */

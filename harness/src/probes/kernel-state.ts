@@ -22,6 +22,8 @@ export interface Interface {
   readonly mtu: number;
   /** The index of the other end of a veth pair, in the namespace it is in. */
   readonly peerIndex: number | null;
+  /** Whether that is this namespace. */
+  readonly peerIsHere: boolean;
   readonly master: string | null;
   readonly addresses: readonly InterfaceAddress[];
   /** Of a bridge's port: `forwarding`, `learning`, `listening`, `blocking`, `disabled`. */
@@ -75,7 +77,8 @@ const LOOK_AGAIN_MS = 20;
 
 export async function readInterfaces(testbed: Testbed, host: Host): Promise<Interface[]> {
   const found = (await readJson(testbed, host, ['ip', '-j', '-d', 'address'])) as RawLink[];
-  return found.filter((link) => link.ifname !== undefined).map(toInterface);
+  const links = found.filter((link) => link.ifname !== undefined);
+  return links.map((link) => toInterface(link, links));
 }
 
 /** The same, once the kernel sends by all of them that have a whole cable. */
@@ -234,7 +237,10 @@ interface RawLink {
   flags?: string[];
   operstate?: string;
   mtu?: number;
+  /** Where the other end is in another namespace. */
   link_index?: number;
+  /** Where it is in this one: its name. */
+  link?: string;
   master?: string;
   linkinfo?: {
     info_kind?: string;
@@ -278,8 +284,9 @@ interface RawFdb {
   flags?: string[];
 }
 
-function toInterface(link: RawLink): Interface {
+function toInterface(link: RawLink, all: readonly RawLink[]): Interface {
   const { info_data: bridge, info_slave_data: port, info_kind: kind } = link.linkinfo ?? {};
+  const peerHere = all.find(({ ifname }) => ifname === link.link);
   return {
     index: link.ifindex,
     name: link.ifname ?? '',
@@ -290,7 +297,8 @@ function toInterface(link: RawLink): Interface {
     settling: (link.flags?.includes('LOWER_UP') ?? false) && (link.flags?.includes('NO-CARRIER') ?? false),
     arp: !(link.flags?.includes('NOARP') ?? false),
     mtu: link.mtu ?? 0,
-    peerIndex: link.link_index ?? null,
+    peerIndex: link.link_index ?? peerHere?.ifindex ?? null,
+    peerIsHere: peerHere !== undefined,
     master: link.master ?? null,
     addresses: (link.addr_info ?? [])
       .filter(({ family }) => family === 'inet')

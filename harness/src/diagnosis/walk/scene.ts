@@ -90,7 +90,7 @@ function wire(testbed: Testbed, places: readonly Place[]): Wiring {
   const bridges = new Map<string, string>();
   const uplinks = new Set<string>();
   for (const { host, interfaces } of places) {
-    for (const { name: device, kind, index, peerIndex, master } of interfaces) {
+    for (const { name: device, kind, index, peerIndex, peerIsHere, master } of interfaces) {
       const key = portKey({ host, device });
       if (isPlanned(testbed, host, device)) {
         uplinks.add(key);
@@ -101,10 +101,11 @@ function wire(testbed: Testbed, places: readonly Place[]): Wiring {
       if (kind !== 'veth') continue;
       // The two ends of a pair name each other by index; both have to agree. An index alone may be another's.
       const ends = places
-        .filter((place) => place.host.node === host.node)
+        .filter((place) => (peerIsHere ? place.interfaces === interfaces : place.host.node === host.node))
         .flatMap((place) =>
           place.interfaces
             .filter((each) => each.kind === 'veth' && each.index === peerIndex && each.peerIndex === index)
+            .filter((each) => each.peerIsHere === peerIsHere)
             .filter((each) => !isPlanned(testbed, place.host, each.name))
             .map((each) => portKey({ host: place.host, device: each.name })),
         )
