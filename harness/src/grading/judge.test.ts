@@ -73,4 +73,7 @@ test('a second attempt says why there was one; what cannot be read gets no point
     maxPoints: 10,
     feedback: 'Not a submission: it is empty.',
   });
+  expect(refuse(subject, lab, 'There is no host "node7".').feedback).toBe(
+    'Not a submission: There is no host "node7".',
+  );
 });

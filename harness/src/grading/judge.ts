@@ -70,7 +70,7 @@ function reasonOf(error: string | null, firstError: string | null): string | nul
 
 /** What was handed in and cannot be graded. */
 export function refuse(subject: Subject, lab: LoadedLab, reason: string): Graded {
-  const text = cleanLine(reason);
+  const text = cleanLine(reason).replace(/\.$/, '');
   return {
     ...subject,
     status: 'refused',

@@ -123,7 +123,7 @@ export function parseAnswer(text: string, file: string, name: string): Answer {
   return { file, name, ...front, fences };
 }
 
-/** What a learner may write for `sh`, and means the same. */
+/** What a learner may write for `sh`, in any case, and means the same. */
 const SHELLS = ['sh', 'bash', 'shell'];
 
 /** The commands of a file that somebody hands in: a guide's fences, with or without front matter and steps. */
@@ -148,8 +148,11 @@ function blocksOf(body: string, bodyLine: number, languages: readonly string[] =
   for (const [index, token] of tokens.entries()) {
     const line = bodyLine + (token.map?.[0] ?? 0);
     if (token.type === 'fence') {
-      const [language, hosts = '', flag] = token.info.trim().split(/\s+/);
-      if (!languages.includes(language ?? '')) continue;
+      const [language, hosts = '', flag] = token.info
+        .trim()
+        .replaceAll(/\s*,\s*/g, ',')
+        .split(/\s+/);
+      if (!languages.includes(language?.toLowerCase() ?? '')) continue;
       for (const host of new Set(hosts.split(',').filter(Boolean)))
         blocks.push({
           kind: 'fence',

@@ -43,6 +43,14 @@ test('a Markdown file gives its fences in order; those without a host are for re
   });
 });
 
+test('a fence names its hosts as people write them', async () => {
+  const fences = ['Bash Node1', 'sh pod-a, C', 'SHELL node1/mine'].map(
+    (info) => `\`\`\`${info}\nid\n\`\`\`\n`,
+  );
+  const { scripts } = await read({ 'a.md': fences.join('\n') });
+  expect(scripts.map(({ host }) => host)).toEqual(['node1', 'pod/a', 'pod/c', 'node1/mine']);
+});
+
 test('front matter is passed over, and lines still count from the top', async () => {
   const text = '---\ntitle: [broken\n---\n```sh node1\nip link\n```\n';
   expect((await read({ 'a.md': text })).scripts[0]?.source).toBe('a.md, line 5');

@@ -50,7 +50,8 @@ export function readMarkdown(name: string, content: Buffer, plan: AddressPlan): 
     throw new NotASubmission(
       `${quote(name)} has ${fences.length} commands to run, counted for each host of a fence; a submission may have ${MOST_SCRIPTS}`,
     );
-  const scripts = fences.map(({ host, commands, line }) => {
+  const scripts = fences.map(({ host: written, commands, line }) => {
+    const host = hostCalled(written, plan) ?? written;
     try {
       findHost(plan, host);
     } catch (error) {
@@ -91,9 +92,13 @@ function hostsOf(plan: AddressPlan): string[] {
 
 /** `node1.sh`, `pod-a.sh`, `pod_a.sh`, `pod/a.sh`, `a.sh`. */
 export function hostOfFile(name: string, plan: AddressPlan): string | null {
-  const base = name.replace(SHELL, '').replace(/^\.\//, '');
-  const simple = base.toLowerCase();
-  for (const candidate of [base, simple, simple.replace(/^pod[-_]/, 'pod/')]) {
+  return hostCalled(name.replace(SHELL, '').replace(/^\.\//, ''), plan);
+}
+
+/** A host of the plan, by what people write for it: `Node1`, `pod-a`. */
+function hostCalled(name: string, plan: AddressPlan): string | null {
+  const simple = name.toLowerCase();
+  for (const candidate of [name, simple, simple.replace(/^pod[-_]/, 'pod/')]) {
     try {
       const host = hostName(findHost(plan, candidate));
       if (hostsOf(plan).includes(host)) return host;
