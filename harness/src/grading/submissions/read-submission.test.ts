@@ -51,6 +51,11 @@ test('a fence names its hosts as people write them', async () => {
   expect(scripts.map(({ host }) => host)).toEqual(['node1', 'pod/a', 'pod/c', 'node1/mine']);
 });
 
+test('where a script stands is told without what its author hid in a name', async () => {
+  const { scripts } = await read({ 'a\n\u001b[31m::error::.md': '```sh node1\nid\n```\n' });
+  expect(scripts[0]?.source).toBe('a ::error::.md, line 2');
+});
+
 test('front matter is passed over, and lines still count from the top', async () => {
   const text = '---\ntitle: [broken\n---\n```sh node1\nip link\n```\n';
   expect((await read({ 'a.md': text })).scripts[0]?.source).toBe('a.md, line 5');

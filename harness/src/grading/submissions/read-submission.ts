@@ -3,6 +3,7 @@ import { errorText } from '../../errors.ts';
 import { readHandedIn } from '../../lab/guide.ts';
 import { findHost, hostName } from '../../testbed/host.ts';
 import type { AddressPlan } from '../../topology/plan.ts';
+import { cleanLine } from '../clean-text.ts';
 import { isArchive, readArchive } from './archive.ts';
 import { decodeText, quote } from './file-tree.ts';
 import { DEEPEST_ARCHIVE, MOST_SCRIPTS } from './limits.ts';
@@ -57,7 +58,7 @@ export function readMarkdown(name: string, content: Buffer, plan: AddressPlan): 
     } catch (error) {
       throw new NotASubmission(`line ${line - 1} of ${quote(name)}: ${errorText(error)}`);
     }
-    return { host, commands, source: `${name}, line ${line}` };
+    return { host, commands, source: cleanLine(`${name}, line ${line}`) };
   });
   return { scripts, notes: [] };
 }
