@@ -58,9 +58,7 @@ export class BenchPage implements AsyncDisposable {
   }
 
   async openBench(): Promise<void> {
-    // Buttons of fences are there when the page's script is: one that is pressed before does nothing.
-    await fenceButtons(this.page).first().waitFor();
-    await this.page.getByRole('button', { name: 'Open the bench' }).click();
+    await this.page.getByRole('link', { name: 'Open the bench' }).click();
     await this.page.locator('.bench-phase').waitFor();
   }
 

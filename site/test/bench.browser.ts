@@ -43,8 +43,7 @@ test('the printed URL hands over the token, which leaves the address at once', a
   await page.goto(`${site.url}/labs/03-pods-on-one-node/`);
   await page.getByRole('heading', { level: 1, name: '03 Pods on one node' }).waitFor();
   await keepPicture(page, 'guide');
-  await fenceButtons(page).first().waitFor();
-  await page.getByRole('button', { name: 'Open the bench' }).click();
+  await page.getByRole('link', { name: 'Open the bench' }).click();
   await page.locator('.bench-phase').waitFor();
   await page.context().close();
 });

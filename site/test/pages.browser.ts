@@ -160,9 +160,25 @@ test('the keyboard reaches the content and the bench', async () => {
   await page.goto(site.url + LAB_03, { waitUntil: 'networkidle' });
   await page.keyboard.press('Tab');
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to main content');
-  await page.getByRole('button', { name: 'Open the bench' }).focus();
+  await page.getByRole('link', { name: 'Open the bench' }).focus();
   await page.keyboard.press('Enter');
   await page.getByText('this page has not its token').waitFor();
+  await page.context().close();
+});
+
+test('the bench that is asked for before the script has come opens when it has; its address stays as it was', async () => {
+  const { page } = await openPage(site);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await page.route('**/*.js', async (route) => {
+    await released;
+    await route.continue();
+  });
+  await page.goto(`${site.url}${LAB_03}?seed=early`, { waitUntil: 'commit' });
+  await page.getByRole('link', { name: 'Open the bench' }).click();
+  expect(new URL(page.url()).hash).toBe('#bench');
+  release();
+  await page.getByText('this page has not its token').waitFor();
+  expect(page.url()).toBe(`${site.url}${LAB_03}?seed=early`);
   await page.context().close();
 });
 

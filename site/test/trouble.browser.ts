@@ -1,8 +1,7 @@
 /** What the bench says when something is missing: the server, its token, an engine; and how it comes back. */
 import path from 'node:path';
-import type { Page } from 'playwright-core';
 import { expectDocker } from '../../harness/src/testbed/docker.ts';
-import { BenchPage, fenceButtons } from './bench-page.ts';
+import { BenchPage } from './bench-page.ts';
 import { openPage, type SiteUnderTest, startServer, startSite } from './site-under-test.ts';
 
 let site: SiteUnderTest;
@@ -15,16 +14,10 @@ afterAll(async () => {
 
 const LAB = '/labs/03-pods-on-one-node/';
 
-/** As soon as the page's script is there, which shows the buttons of fences. */
-async function pressOpen(page: Page): Promise<void> {
-  await fenceButtons(page).first().waitFor();
-  await page.getByRole('button', { name: 'Open the bench' }).click();
-}
-
 test('a new token, pasted into a tab that is open, is taken at once, by other tabs too', async () => {
   const { page } = await openPage(site);
   await page.goto(`${site.url}${LAB}`);
-  await pressOpen(page);
+  await page.getByRole('link', { name: 'Open the bench' }).click();
   await page.getByText('this page has not its token').waitFor();
   const entrance = await page.context().newPage();
   await entrance.goto(`${site.url}/`);
@@ -101,7 +94,7 @@ test('where no engine runs, the guide is there and the bench says what is missin
 
 test('a seed that cannot be is refused in words', async () => {
   await using bench = await BenchPage.begin(site, { seed: 'x'.repeat(65) });
-  await pressOpen(bench.page);
+  await bench.page.getByRole('link', { name: 'Open the bench' }).click();
   await bench.page.getByText('Could not read the seed').waitFor();
 });
 
@@ -113,7 +106,7 @@ test('a static site is asked some times whether Podwire is behind it, and then l
     return route.fulfill({ status: 404, contentType: 'text/html', body: '<h1>Not found</h1>' });
   });
   await page.goto(`${site.url}${LAB}`);
-  await pressOpen(page);
+  await page.getByRole('link', { name: 'Open the bench' }).click();
   await page.getByText('The bench needs Podwire on your own machine').waitFor();
   await page.getByText('This panel also looks by itself.').waitFor({ state: 'detached' });
   expect(asked).toBe(3);
@@ -136,7 +129,7 @@ test('too much asked at once is no reason to show nothing: the page waits and co
       ? route.fulfill({ status: 429, json: { error: 'too-many-requests', text: 'Wait a moment.' } })
       : route.continue(),
   );
-  await pressOpen(page);
+  await page.getByRole('link', { name: 'Open the bench' }).click();
   await page.getByText('Looking for Podwire').waitFor();
   await page.waitForRequest('**/api/server');
   expect(await page.getByText('has found none').count()).toBe(0);
@@ -152,7 +145,7 @@ test('with storage blocked and no Clipboard API, the bench opens and copies all 
     Object.defineProperty(navigator, 'clipboard', { value: undefined });
   `);
   await page.goto(`${site.url}${LAB}`);
-  await pressOpen(page);
+  await page.getByRole('link', { name: 'Open the bench' }).click();
   await page.getByText('this page has not its token').waitFor();
   await page.evaluate(`location.hash = '#token=${site.token}'`);
   await page.locator('.bench-phase-closed').waitFor();

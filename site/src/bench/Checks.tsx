@@ -1,4 +1,5 @@
 import Link from '@docusaurus/Link';
+import { useEffect, useRef } from 'react';
 import { HintAnswer, type LiveCheck, type LiveLab } from '../../../harness/src/server/api';
 import { ask, tell } from './api-client';
 import type { WalkChoice } from './Walk';
@@ -21,43 +22,56 @@ const WORDS = {
 
 /** The checks as they stand, with what is known of those that fail. */
 export default function Checks({ lab, live, hosts, onWalk, onProblem }: Props) {
-  if (live.phase === 'closed')
-    return <p className="bench-quiet">Open the lab, and its checks show here how it stands.</p>;
+  const focused = useRef<HTMLLIElement>(null);
+  const verdictOfFocus = live.checks.find(({ id }) => id === live.focus)?.result?.verdict;
+  // What is to be mended next is to be seen, with its cause.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it grows when its verdict comes.
+  useEffect(() => focused.current?.scrollIntoView({ block: 'nearest' }), [live.focus, verdictOfFocus]);
   const titleOf = (id: string) => live.checks.find((check) => check.id === id)?.title ?? id;
   const hint = (check: string) => {
     ask(`labs/${lab}/hint`, HintAnswer, { check }).catch(tell(onProblem));
   };
   return (
-    <ol className="bench-checks" aria-live="polite">
-      {live.checks.map((check, index) => {
-        const verdict = check.result?.verdict;
-        // Of several that wait for the same, the first says so.
-        const blockedBy = (verdict === 'blocked' && check.result?.blockedBy) || undefined;
-        return (
-          <li key={check.id} data-check={check.id} data-verdict={verdict ?? 'none'}>
-            <span className="bench-check-title">
-              {check.title}
-              <span className="visually-hidden"> {verdict ? WORDS[verdict] : 'not checked yet'}</span>
-            </span>
-            {blockedBy !== undefined && blockedBy !== live.checks[index - 1]?.result?.blockedBy && (
-              <p className="bench-check-waits">waits for “{titleOf(blockedBy)}”</p>
-            )}
-            {verdict === 'skipped' && (
-              <p className="bench-check-waits">left out, and not counted: {check.result?.observed}</p>
-            )}
-            {(verdict === 'fail' || verdict === 'error') && (
-              <CheckDetail
-                check={check}
-                focus={check.id === live.focus}
-                onHint={() => hint(check.id)}
-                walk={walkOf(check, hosts)}
-                onWalk={onWalk}
-              />
-            )}
-          </li>
-        );
-      })}
-    </ol>
+    <>
+      {live.phase === 'closed' && (
+        <p className="bench-quiet">Open the lab, and these checks follow what you build.</p>
+      )}
+      <ol className="bench-checks" aria-live="polite">
+        {live.checks.map((check, index) => {
+          const verdict = check.result?.verdict;
+          // Of several that wait for the same, the first says so.
+          const blockedBy = (verdict === 'blocked' && check.result?.blockedBy) || undefined;
+          return (
+            <li
+              key={check.id}
+              ref={check.id === live.focus ? focused : null}
+              data-check={check.id}
+              data-verdict={verdict ?? 'none'}
+            >
+              <span className="bench-check-title">
+                {check.title}
+                <span className="visually-hidden"> {verdict ? WORDS[verdict] : 'not checked yet'}</span>
+              </span>
+              {blockedBy !== undefined && blockedBy !== live.checks[index - 1]?.result?.blockedBy && (
+                <p className="bench-check-waits">waits for “{titleOf(blockedBy)}”</p>
+              )}
+              {verdict === 'skipped' && (
+                <p className="bench-check-waits">left out, and not counted: {check.result?.observed}</p>
+              )}
+              {(verdict === 'fail' || verdict === 'error') && (
+                <CheckDetail
+                  check={check}
+                  focus={check.id === live.focus}
+                  onHint={() => hint(check.id)}
+                  walk={walkOf(check, hosts)}
+                  onWalk={onWalk}
+                />
+              )}
+            </li>
+          );
+        })}
+      </ol>
+    </>
   );
 }
 

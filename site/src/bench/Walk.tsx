@@ -23,6 +23,8 @@ interface Props {
 const WalkAnswer = { parse: (value: unknown) => value as PacketsWalk };
 
 const LEG_MS = 1400;
+/** The way back is drawn beside the way there, and clear of the words below. */
+const BESIDE = 'translate(5 -4)';
 
 export default function Walk({ detail, open, choice }: Props) {
   const names = detail.hosts.map(({ name }) => name);
@@ -205,8 +207,8 @@ function WalkedPacket({ path, role, lost, delayMs }: PacketProps) {
   const back = role === 'reply' || role === 'response';
   return (
     <g className={`walk-packet${back ? ' walk-back' : ''}${lost ? ' walk-lost' : ''}`}>
-      <path ref={track} d={path.d} transform={back ? 'translate(5 4)' : undefined} />
-      <circle ref={dot} r="6" transform={back ? 'translate(5 4)' : undefined} visibility="hidden" />
+      <path ref={track} d={path.d} transform={back ? BESIDE : undefined} />
+      <circle ref={dot} r="6" transform={back ? BESIDE : undefined} visibility="hidden" />
       {lost && (
         <path
           className="walk-cross"

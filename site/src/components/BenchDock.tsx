@@ -7,12 +7,15 @@ import type { LabOnPage } from './lab-context';
 /** Terminals and their code come with the bench, and not before it is opened. */
 const Bench = lazy(() => import('../bench/Bench'));
 
+const BENCH = 'bench';
+
 export default function BenchDock({ lab }: { readonly lab: LabOnPage }) {
   const [open, setOpen] = useState<'by click' | 'by reload' | null>(null);
   const key = `podwire.bench.${lab.number}`;
   useEffect(() => {
+    if (takeFromUrl()) setOpen('by click');
     // A reload in the middle of a lab finds the bench as it was.
-    if (recall('session', key) === 'open') setOpen((now) => now ?? 'by reload');
+    else if (recall('session', key) === 'open') setOpen((now) => now ?? 'by reload');
     const stop = onOpenBench(() => setOpen((now) => now ?? 'by click'));
     return () => {
       stop();
@@ -36,10 +39,18 @@ export default function BenchDock({ lab }: { readonly lab: LabOnPage }) {
     document.querySelector<HTMLElement>('.lab-head .bench-button')?.focus({ preventScroll: true });
   };
   return (
-    <aside className="bench" aria-label="Bench">
+    <aside id={BENCH} className="bench" aria-label="Bench">
       <Suspense fallback={<p className="bench-note">Opening the bench ...</p>}>
         <Bench lab={lab} takesFocus={open === 'by click'} onHide={hide} />
       </Suspense>
     </aside>
   );
+}
+
+/** Whether the address asks for the bench. It does so once: a reload after the bench was hidden is none. */
+function takeFromUrl(): boolean {
+  const { hash, pathname, search } = window.location;
+  if (hash !== `#${BENCH}`) return false;
+  window.history.replaceState(window.history.state, '', pathname + search);
+  return true;
 }

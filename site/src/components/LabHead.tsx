@@ -29,9 +29,17 @@ export default function LabHead({ title, lab }: { readonly title: string; readon
             ))}
           </span>
         )}
-        <button type="button" className="bench-button needs-script" onClick={openBench}>
+        {/* biome-ignore lint/a11y/useValidAnchor: clicked before the page's script has come, it leads to the bench too. */}
+        <a
+          href="#bench"
+          className="bench-button needs-script"
+          onClick={(event) => {
+            event.preventDefault();
+            openBench();
+          }}
+        >
           Open the bench
-        </button>
+        </a>
         <span className="lab-start">
           <span className="needs-script">or </span>in a terminal <code>npm run lab:{lab.number}</code>
         </span>
