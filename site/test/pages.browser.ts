@@ -245,7 +245,6 @@ const whenWanted = process.env.PODWIRE_SCREENSHOTS ? describe : describe.skip;
 whenWanted('pictures', () => {
   test.each([
     { name: 'home', at: '/', width: 1280, height: 800, colorScheme: 'light' },
-    { name: 'lab', at: '/labs/05-a-vxlan-overlay/', width: 1280, height: 800, colorScheme: 'light' },
     // Goes with a link to a published site, in the size that social networks ask for.
     { name: 'social', at: '/', width: 1200, height: 630, colorScheme: 'dark' },
   ] as const)('$name', async ({ name, at, width, height, colorScheme }) => {

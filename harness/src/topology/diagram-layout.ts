@@ -186,7 +186,7 @@ function placeInNode(
   });
   const rows = Math.ceil(podNames.length / podsInRow);
   const y = box.y + TITLE + rows * (POD_HEIGHT + POD_GAP);
-  const heart = { x: box.x + box.width / 2, y: y - 3 };
+  const heart = { x: box.x + box.width / 2, y: y - 5 };
   const note = planned?.podCidr
     ? { text: planned.podCidr, at: { x: box.x + box.width - PAD, y: box.y + 20 } }
     : null;

@@ -26,7 +26,9 @@ export default function Checks({ lab, live, hosts, onWalk, onProblem }: Props) {
   const verdictOfFocus = live.checks.find(({ id }) => id === live.focus)?.result?.verdict;
   // What is to be mended next is to be seen, with its cause.
   // biome-ignore lint/correctness/useExhaustiveDependencies: it grows when its verdict comes.
-  useEffect(() => focused.current?.scrollIntoView({ block: 'nearest' }), [live.focus, verdictOfFocus]);
+  useEffect(() => {
+    focused.current?.scrollIntoView({ block: 'nearest' });
+  }, [live.focus, verdictOfFocus]);
   const titleOf = (id: string) => live.checks.find((check) => check.id === id)?.title ?? id;
   const hint = (check: string) => {
     ask(`labs/${lab}/hint`, HintAnswer, { check }).catch(tell(onProblem));

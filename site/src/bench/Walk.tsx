@@ -23,8 +23,8 @@ interface Props {
 const WalkAnswer = { parse: (value: unknown) => value as PacketsWalk };
 
 const LEG_MS = 1400;
-/** The way back is drawn beside the way there, and clear of the words below. */
-const BESIDE = 'translate(5 -4)';
+/** The way back is drawn beside the way there. */
+const BESIDE = 'translate(5 4)';
 
 export default function Walk({ detail, open, choice }: Props) {
   const names = detail.hosts.map(({ name }) => name);
