@@ -6,6 +6,7 @@ import Head from '@docusaurus/Head';
 import { useLocation } from '@docusaurus/router';
 import { PageMetadata, useThemeConfig } from '@docusaurus/theme-common';
 import useDocusaurusContext from '@docusaurus/useDocusaurusContext';
+import inter from '@fontsource-variable/inter/files/inter-latin-wght-normal.woff2';
 
 export default function SiteMetadata() {
   const { siteConfig } = useDocusaurusContext();
@@ -16,6 +17,8 @@ export default function SiteMetadata() {
     <>
       {image && <PageMetadata image={image} />}
       <Head>
+        {/* The face of every text is asked for with the page, so that nothing is drawn twice. */}
+        <link rel="preload" href={inter} as="font" type="font/woff2" crossOrigin="anonymous" />
         {address && <link rel="canonical" href={address} />}
         {address && <meta property="og:url" content={address} />}
         {address && <meta name="twitter:card" content="summary_large_image" />}
