@@ -13,12 +13,13 @@ export interface Cable {
 
 /**
  * The two ends of a veth pair name each other by index; an index alone could be another namespace's, so
- * both have to agree.
+ * both have to agree. A macvlan names the interface that it lies on in the same way.
  */
 export function traceCable(inside: Interface, nodeInterfaces: readonly Interface[]): Cable {
   const outside =
     nodeInterfaces.find(
       (candidate) =>
+        inside.kind === 'veth' &&
         candidate.kind === 'veth' &&
         !candidate.peerIsHere &&
         candidate.index === inside.peerIndex &&
