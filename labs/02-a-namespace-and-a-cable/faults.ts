@@ -227,6 +227,35 @@ ip address add "$NODE1_POD_GATEWAY/24" dev veth-a`,
     repair: { node1: 'ip -n a route del "$NODE1_IP"; ip -n a route add default via "$NODE1_POD_GATEWAY"' },
   },
   {
+    id: 'route-to-one-network',
+    title: 'The pod has a route to the node and to one network far away, as if that were all',
+    caughtBy: 'default-route',
+    cause: 'no-route',
+    apply: {
+      node1: [
+        'ip -n a route del default',
+        'ip -n a route add "$NODE1_IP" via "$NODE1_POD_GATEWAY"',
+        'ip -n a route add 198.51.100.0/24 via "$NODE1_POD_GATEWAY"',
+      ].join('\n'),
+    },
+    repair: {
+      node1: [
+        'ip -n a route del "$NODE1_IP"',
+        'ip -n a route del 198.51.100.0/24',
+        'ip -n a route add default via "$NODE1_POD_GATEWAY"',
+      ].join('\n'),
+    },
+  },
+  {
+    id: 'node-ignores-arp',
+    title:
+      'The node answers no ARP request: the pod finds its gateway only after the node has asked for the pod',
+    caughtBy: 'default-route',
+    cause: 'arp-ignored',
+    apply: { node1: 'sysctl -q -w net.ipv4.conf.all.arp_ignore=8' },
+    repair: { node1: 'sysctl -q -w net.ipv4.conf.all.arp_ignore=0' },
+  },
+  {
     id: 'default-route-without-gateway',
     title: 'The default route names the interface and no gateway',
     caughtBy: 'default-route',

@@ -79,7 +79,7 @@ export default defineLab({
     {
       id: 'default-route',
       title: 'Pod a hands whatever is for elsewhere to the node',
-      needs: ['up', 'address'],
+      needs: ['node-reaches-pod'],
       hints: [
         'In pod a: ip route get 198.51.100.7. That address is far away. Who gets the packet?',
         'A default route names the gateway: the neighbour who gets every packet that no other route fits. The node has to have that address.',

@@ -7,6 +7,7 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { contains } from '../topology/cidr.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { findDropper } from './find-in-filters.ts';
+import { findOnPath } from './find-on-path.ts';
 
 type Found = NamedCause | null;
 
@@ -156,7 +157,8 @@ async function explainNoWayOut(evidence: Evidence, host: Host, address: string):
     );
   }
   const planned = evidence.testbed.plan.nodes[host.node]?.podGateway;
-  if (interfaceWith(nodeInterfaces, route.gateway)) return null;
+  if (interfaceWith(nodeInterfaces, route.gateway))
+    return findOnPath(evidence, host, nodeOf(host), route.gateway);
   if (route.gateway === planned) {
     return cause(
       'no-gateway-address',

@@ -78,6 +78,8 @@ async function fromPod(
       if (cableAlone && route.gateway !== null) return explainNobody(evidence, sender, route, nextHop);
       return notPluggedIn(node, sender, outside);
     }
+    const ignored = await findArpIgnored(evidence, node, outside.name);
+    if (ignored) return ignored;
     return findInForwarding(evidence, node, outside.name, receiver, destination, route.source);
   }
   const port = findAtPort(node, outside, bridge) ?? findLoop(node, bridge, nodeInterfaces);

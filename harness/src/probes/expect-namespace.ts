@@ -2,12 +2,13 @@
  * What makes a network namespace a pod's: that it is one of its own, speaks to itself, has a cable to its
  * node, the address that was planned for it, and hands whatever it cannot deliver to the node.
  */
+import { randomInt } from 'node:crypto';
 import { type Host, hostName } from '../testbed/host.ts';
 import { RefusedError } from '../testbed/session.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { type Cable, traceCable } from './cable.ts';
 import {
-  forgetUnresolvedNeighbours,
+  forgetLearnedNeighbours,
   type Interface,
   readInterfaces,
   readNeighbours,
@@ -19,7 +20,7 @@ import { ask } from './reach.ts';
 import { CheckFailure } from './symptom.ts';
 
 /** RFC 5737: an address for documentation, which no network has. */
-export const FAR_ADDRESS = '198.51.100.7';
+const FAR_ADDRESS = '198.51.100.7';
 /** On one machine ARP is answered within a millisecond. */
 const ARP_MS = 250;
 
@@ -88,21 +89,33 @@ export async function expectPlannedAddress({ testbed, plan }: Network, pod: stri
  */
 export async function expectNodeAsWayOut({ testbed }: Network, pod: string): Promise<void> {
   const host = testbed.host(pod);
-  const expected = `${pod} to hand a packet for ${FAR_ADDRESS} to ${host.node}`;
-  const symptom: PodSymptom = { kind: 'no-way-out', host, address: FAR_ADDRESS };
-  const route = await readRoute(testbed, host, FAR_ADDRESS);
+  // What the node itself asked by ARP has told the pod where the node is: the pod has to be able to ask.
+  await forgetLearnedNeighbours(testbed, host);
+  await Promise.all(farAddresses().map((address) => expectHandedToNode(testbed, host, address)));
+}
+
+/** One that guides name, and one of each half of all addresses, drawn anew: no route was made for those. */
+function farAddresses(): string[] {
+  const drawn = (from: number, to: number) =>
+    [randomInt(from, to), ...[0, 0, 0].map(() => randomInt(256))].join('.');
+  return [FAR_ADDRESS, drawn(11, 100), drawn(193, 224)];
+}
+
+async function expectHandedToNode(testbed: Testbed, host: Host, address: string): Promise<void> {
+  const expected = `${hostName(host)} to hand a packet for ${address} to ${host.node}`;
+  const symptom: PodSymptom = { kind: 'no-way-out', host, address };
+  const route = await readRoute(testbed, host, address);
   if (route.kind !== 'unicast') {
     const observed = route.kind === 'none' ? `"${route.error}"` : 'it keeps the packet to itself';
     throw new CheckFailure(expected, observed, symptom);
   }
-  const nextHop = route.gateway ?? FAR_ADDRESS;
-  await forgetUnresolvedNeighbours(testbed, host);
-  await ask(testbed, host, { protocol: 'icmp', address: FAR_ADDRESS, timeoutMs: ARP_MS });
+  const nextHop = route.gateway ?? address;
+  await ask(testbed, host, { protocol: 'icmp', address, timeoutMs: ARP_MS });
   const [neighbours, nodeInterfaces] = await Promise.all([
     readNeighbours(testbed, host),
     readInterfaces(testbed, nodeOf(host)),
   ]);
-  const entry = neighbours.find(({ address, device }) => address === nextHop && device === route.device);
+  const entry = neighbours.find((each) => each.address === nextHop && each.device === route.device);
   if (entry?.mac && nodeInterfaces.some(({ mac }) => mac === entry.mac)) return;
   const observed = entry?.mac ? `${entry.mac}, which is not the node's` : `nobody answers ARP for ${nextHop}`;
   throw new CheckFailure(expected, observed, symptom);
