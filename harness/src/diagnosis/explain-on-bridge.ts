@@ -6,7 +6,7 @@ import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { findAddressOnPort, findAtPort, notPluggedIn } from './find-at-cable.ts';
-import { findOtherVlan } from './find-at-receiver.ts';
+import { findArpIgnored, findOtherVlan } from './find-at-receiver.ts';
 import { dropperIn, findTtlRewriter, rewriterIn, sendAgain } from './find-in-filters.ts';
 import { leadsTo } from './find-on-path.ts';
 
@@ -173,6 +173,7 @@ async function findNoWayTo(
     const text = `${name} sends packets for a new pod at ${address} out of ${device.name}, not ${bridge.name}`;
     return cause('wrong-route', host, text);
   }
-  if (!device || device.arp) return null;
+  if (!device) return null;
+  if (device.arp) return findArpIgnored(evidence, host, device.name);
   return cause('arp-off', host, `${device.name} in ${name} does not use ARP, so it finds no new pod`);
 }

@@ -292,7 +292,7 @@ export async function expectRoomForRemotePod(
       };
       const observed = back.kind === 'answer' ? describeOutcome('tcp', there) : describeOutcome('icmp', back);
       const expected = `a pod added to ${host.node} as ${address} to reach ${remote}, and to be reached`;
-      throw new CheckFailure(expected, observed, symptom, await network.explain(symptom));
+      throw new CheckFailure(expected, observed, symptom, await network.explainNow(symptom, nodeHost));
     }),
   );
 }

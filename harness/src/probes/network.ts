@@ -294,13 +294,11 @@ export class Network {
           await askAgain(RESENT_MS, sourcePort);
         },
       };
-      // Nobody can ask again when the added pod is gone: what is not explained now stays so.
-      const unknown = { id: 'unknown', where: node, text: 'nothing that was looked at explains it' };
       throw new CheckFailure(
         `a pod added to ${bridge.name} as ${address} to reach ${neighbour} and the node, and to be reached`,
         `${describeOutcome(protocol, outcome)} ${where}`,
         symptom,
-        (await this.#options.explain(symptom)) ?? unknown,
+        await this.explainNow(symptom, host),
       );
     }
   }
@@ -328,9 +326,15 @@ export class Network {
     return this.#interfaces(host);
   }
 
-  /** For a symptom that is gone before its diagnosis would begin. */
+  /** While what showed the symptom lasts. */
   explain(symptom: Symptom): Promise<NamedCause | null> {
     return this.#options.explain(symptom);
+  }
+
+  /** For a symptom that is gone before its diagnosis would begin: nobody can ask again. */
+  async explainNow(symptom: Symptom, where: Host): Promise<NamedCause> {
+    const found = await this.explain(symptom);
+    return found ?? { id: 'unknown', where: hostName(where), text: 'nothing that was looked at explains it' };
   }
 
   get patienceMs(): number {

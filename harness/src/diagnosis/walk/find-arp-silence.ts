@@ -2,6 +2,7 @@
 import type { NamedCause } from '../../probes/symptom.ts';
 import type { Host } from '../../testbed/host.ts';
 import { cause, type Evidence } from '../evidence.ts';
+import { findArpIgnored } from '../find-at-receiver.ts';
 import { findOneWayOnNode } from '../find-on-path.ts';
 import { isSameHost, type Knowledge } from './explain-steps.ts';
 import { ownerIn } from './find-target.ts';
@@ -51,6 +52,8 @@ export async function findUnanswering(
     .interfacesOf(owner)
     .find(({ addresses }) => addresses.some(({ address }) => address === asked.address));
   if (own && !own.up) return cause('link-down', owner, `${own.name} in ${scene.nameOf(owner)} is down`);
+  const ignored = own ? await findArpIgnored(evidence, owner, own.name) : null;
+  if (ignored) return ignored;
   if (owner.node === host.node && !isSameHost(owner, host)) {
     const found =
       (await findOneWayOnNode(evidence, host, owner, asked.address)) ??
