@@ -210,6 +210,14 @@ const afterReach: Fault[] = [
     repair: { node1: 'ip link set eth0 mtu 1500' },
   },
   {
+    id: 'large-segments-dropped',
+    title: 'A rule on node2 drops large packets of TCP',
+    caughtBy: 'full-size',
+    cause: 'filter-drop',
+    apply: { node2: 'iptables -A FORWARD -p tcp -m length --length 1400: -j DROP' },
+    repair: { node2: 'iptables -D FORWARD -p tcp -m length --length 1400: -j DROP' },
+  },
+  {
     id: 'route-for-pods-only',
     title: "node1 has the route for its pods' packets only, not for its own",
     caughtBy: 'nodes-and-pods',

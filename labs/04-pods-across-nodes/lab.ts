@@ -4,6 +4,7 @@ import {
   expectArrival,
   expectForwarded,
   expectFullSizeNow,
+  expectLargeTransfer,
   expectPlainOnUnderlay,
   expectRoomForRemotePod,
   expectRouters,
@@ -133,6 +134,8 @@ export default defineLab({
       async run(network) {
         await expectFullSizeNow(network, 'pod/a', 'pod/c');
         await expectFullSizeNow(network, 'pod/d', 'pod/b');
+        await expectLargeTransfer(network, 'pod/a', 'pod/c');
+        await expectLargeTransfer(network, 'pod/c', 'pod/a');
       },
     },
     {
@@ -195,9 +198,9 @@ export default defineLab({
         await Promise.all([
           expectPlainOnUnderlay(network, 'pod/e', 'pod/c'),
           expectPlainOnUnderlay(network, 'pod/e', 'pod/a'),
-          expectFullSizeNow(network, 'pod/e', 'pod/a').then(() =>
-            expectFullSizeNow(network, 'pod/a', 'pod/e'),
-          ),
+          expectFullSizeNow(network, 'pod/e', 'pod/a')
+            .then(() => expectFullSizeNow(network, 'pod/a', 'pod/e'))
+            .then(() => expectLargeTransfer(network, 'pod/a', 'pod/e')),
           expectRoomForRemotePod(network, 'pod/e', 'pod/a', 'pod/c'),
           expectRoomForRemotePod(network, 'pod/a', 'pod/e'),
           expectRoomForRemotePod(network, 'pod/c', 'pod/e'),
