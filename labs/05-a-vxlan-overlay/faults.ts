@@ -21,12 +21,18 @@ const route = (node: number) =>
 /** Makes flannel.1 of a node anew, with other words than the guide's where wanted. */
 function rebuild(
   node: number,
-  { vni = '"$VNI"', port = '"$VXLAN_PORT"', device = 'dev eth0', addressed = true } = {},
+  {
+    vni = '"$VNI"',
+    port = '"$VXLAN_PORT"',
+    local = `"$NODE${node}_IP"`,
+    device = 'dev eth0',
+    addressed = true,
+  } = {},
 ): string {
   const others = [1, 2, 3].filter((other) => other !== node);
   return [
     'if ip link show flannel.1 >/dev/null 2>&1; then ip link del flannel.1; fi',
-    `ip link add flannel.1 address ${mac(node)} type vxlan id ${vni} local "$NODE${node}_IP" ${device} dstport ${port} nolearning`,
+    `ip link add flannel.1 address ${mac(node)} type vxlan id ${vni} local ${local} ${device} dstport ${port} nolearning`,
     ...(addressed ? [`ip address add ${end(node)}/32 dev flannel.1`] : []),
     'ip link set flannel.1 up',
     ...others.flatMap((other) => [neighbour(other), fdb(other), route(other)]),
@@ -202,6 +208,14 @@ const back: Fault[] = [
     repair: { node2: fdb(1) },
   },
   {
+    id: 'tunnel-end-sends-as-another',
+    title: "flannel.1 of node2 has node1's address for its own",
+    caughtBy: 'a-reaches-c',
+    cause: 'vtep-local-wrong',
+    apply: { node2: rebuild(2, { local: '"$NODE1_IP"' }) },
+    repair: { node2: rebuild(2) },
+  },
+  {
     id: 'tunnel-end-with-24',
     title: "flannel.1 of node1 has a /24, and its route hides the bridge's",
     caughtBy: 'a-reaches-c',
@@ -311,6 +325,14 @@ const afterReach: Fault[] = [
     caughtBy: 'no-fragments',
     cause: 'mtu-mismatch',
     apply: { node1: `${rebuild(1, { device: '' })}; ip netns exec a ip route flush cache` },
+    repair: { node1: rebuild(1) },
+  },
+  {
+    id: 'tunnel-end-with-24-later',
+    title: 'flannel.1 of node1 has a /24, and hides the bridge as soon as that has been down once',
+    caughtBy: 'nodes-and-pods',
+    cause: 'subnet-clash',
+    apply: { node1: `ip address del ${end(1)}/32 dev flannel.1\nip address add ${end(1)}/24 dev flannel.1` },
     repair: { node1: rebuild(1) },
   },
   {

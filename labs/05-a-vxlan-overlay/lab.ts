@@ -5,6 +5,7 @@ import {
   expectLargeTransfer,
   expectNoFragments,
   expectOverlayOnUnderlay,
+  expectOwnRange,
   expectQuietOverlay,
   expectRouters,
 } from 'podwire';
@@ -158,6 +159,8 @@ export default defineLab({
           network.expectReach('node2', 'pod/b'),
           network.expectReach('pod/c', 'node1', NODE1_POD_GATEWAY),
           network.expectReach('pod/a', 'node2', NODE2_POD_GATEWAY),
+          expectOwnRange(network, 'node1'),
+          expectOwnRange(network, 'node2'),
         ]);
       },
     },
@@ -189,6 +192,7 @@ export default defineLab({
           network.expectReach('node2', 'pod/e'),
           network.expectReach('pod/a', 'node3', NODE3_POD_GATEWAY),
           network.expectReach('pod/e', 'node1', NODE1_POD_GATEWAY),
+          expectOwnRange(network, 'node3'),
         ]);
       },
     },

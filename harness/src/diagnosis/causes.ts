@@ -310,6 +310,11 @@ export const CAUSES = {
     look: 'ip address',
     mend: "Give it the first address of the node's pod CIDR: `ip address add ADDRESS/32 dev flannel.1`.",
   },
+  'vtep-local-wrong': {
+    meaning: 'The VXLAN device sends from an address that its node does not have on the underlay.',
+    look: 'ip -d link show flannel.1',
+    mend: "Delete the device and make it anew with `local` and the node's own address.",
+  },
   'vtep-neighbour-missing': {
     meaning: 'The MAC address of the next hop in the overlay is not known.',
     look: 'ip neigh show dev flannel.1',

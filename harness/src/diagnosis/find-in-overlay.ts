@@ -25,8 +25,11 @@ export async function findInOverlay(
 ): Promise<Out> {
   const { testbed } = evidence;
   const far: Host = { node: receiver.node, pod: '' };
-  const [own, others] = await Promise.all([readVxlanDevices(testbed, node), readVxlanDevices(testbed, far)]);
-  const device = own.find(({ name }) => name === deviceName);
+  const [devices, others] = await Promise.all([
+    readVxlanDevices(testbed, node),
+    readVxlanDevices(testbed, far),
+  ]);
+  const device = devices.find(({ name }) => name === deviceName);
   if (!device) return null;
   if (!device.up) return cause('link-down', node, `${device.name} in ${node.node} is down`);
   if (others.length === 0)
@@ -36,6 +39,11 @@ export async function findInOverlay(
   if (!other) return null;
   if (!other.up) return cause('link-down', far, `${other.name} in ${far.node} is down`);
   const arrival = { node: far.node, device: other.name };
+  const own = addressesOf(evidence, node.node);
+  if (device.local !== null && !own.includes(device.local)) {
+    const text = `${device.name} in ${node.node} sends from ${device.local}; the address of ${node.node} on the underlay is ${own.join(' or ')}`;
+    return cause('vtep-local-wrong', node, text);
+  }
   const unlike = compareEnds(evidence, node, device, far, other);
   if (device.external || other.external) return arrival;
 
@@ -72,9 +80,7 @@ export async function findInOverlay(
     const text = `the forwarding database of ${device.name} in ${node.node} does not say behind which node ${entry.mac} is`;
     return cause('vtep-fdb-missing', node, text);
   }
-  const addresses = Object.values(testbed.plan.nodes[far.node]?.interfaces ?? {}).map(
-    ({ address }) => address,
-  );
+  const addresses = addressesOf(evidence, far.node);
   const [first] = behind;
   if (first && !behind.some((each) => addresses.includes(each.node))) {
     const text = `the forwarding database of ${device.name} in ${node.node} says that ${entry.mac} is behind ${first.node}; it is behind ${addresses.join(' or ')}`;
@@ -109,6 +115,11 @@ function compareEnds(
     return cause('vxlan-port-mismatch', where, text);
   }
   return null;
+}
+
+/** A node's addresses on the underlay. */
+function addressesOf({ testbed }: Evidence, node: string): string[] {
+  return Object.values(testbed.plan.nodes[node]?.interfaces ?? {}).map(({ address }) => address);
 }
 
 async function ownerOfMac(evidence: Evidence, mac: string): Promise<string | null> {

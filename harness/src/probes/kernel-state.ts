@@ -178,6 +178,14 @@ export async function readRoute(
   };
 }
 
+/** The interfaces that equal routes to one range lead to; longer and shorter prefixes, and other metrics, are other routes. */
+export async function readDevicesTo(testbed: Testbed, host: Host, cidr: string): Promise<string[]> {
+  const argv = ['ip', '-j', '-4', 'route', 'show', 'exact', cidr];
+  const routes = (await readJson(testbed, host, argv)) as RawRoute[];
+  const [first] = routes;
+  return routes.filter(({ metric }) => metric === first?.metric).flatMap(({ dev }) => dev ?? []);
+}
+
 export async function readFdb(testbed: Testbed, host: Host): Promise<FdbEntry[]> {
   const found = (await readJson(testbed, host, ['bridge', '-j', 'fdb', 'show'])) as RawFdb[];
   return found
@@ -266,6 +274,7 @@ interface RawNeighbour {
 interface RawRoute {
   type?: string;
   dev?: string;
+  metric?: number;
   gateway?: string;
   via?: { host?: string };
   prefsrc?: string;

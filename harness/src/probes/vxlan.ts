@@ -10,6 +10,8 @@ export interface VxlanDevice {
   readonly up: boolean;
   readonly vni: number;
   readonly port: number;
+  /** The sender's address on the underlay; null where the route decides. */
+  readonly local: string | null;
   /** Where everything goes that no FDB entry names. */
   readonly remote: string | null;
   /** Told where to send by the route, not by a table. */
@@ -36,6 +38,7 @@ export async function readVxlanDevices(testbed: Testbed, host: Host): Promise<Vx
       up: flags.includes('UP'),
       vni: linkinfo?.info_data?.id ?? 0,
       port: linkinfo?.info_data?.port ?? 0,
+      local: linkinfo?.info_data?.local ?? null,
       remote: linkinfo?.info_data?.remote ?? linkinfo?.info_data?.group ?? null,
       external: linkinfo?.info_data?.external === true,
       addresses: addr_info
@@ -62,7 +65,14 @@ interface RawLink {
   flags?: string[];
   linkinfo?: {
     info_kind?: string;
-    info_data?: { id?: number; port?: number; remote?: string; group?: string; external?: boolean };
+    info_data?: {
+      id?: number;
+      port?: number;
+      local?: string;
+      remote?: string;
+      group?: string;
+      external?: boolean;
+    };
   };
   addr_info?: { family: string; local: string; prefixlen: number }[];
 }
