@@ -34,6 +34,7 @@ export {
 } from './probes/expect-dns.ts';
 export {
   expectLastingConnection,
+  expectLeavesAsNode,
   expectSeenAsItself,
   expectSeenAsNode,
 } from './probes/expect-egress.ts';
@@ -60,6 +61,7 @@ export {
   expectEvenAtNodes,
 } from './probes/expect-node-port.ts';
 export { expectClusterIpSource, expectOwnPorts, expectTransit } from './probes/expect-node-port-only.ts';
+export { expectOwnRange } from './probes/expect-own-range.ts';
 export {
   expectClusterResolver,
   expectResolver,

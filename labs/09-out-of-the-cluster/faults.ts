@@ -145,6 +145,13 @@ const out: Fault[] = [
 
 const seen: Fault[] = [
   {
+    id: 'one-address-only',
+    title: 'The rule is for the one address outside that somebody tried',
+    caughtBy: 'as-the-node',
+    cause: 'no-masquerade',
+    ...instead('-s "$CLUSTER_CIDR" -d "$INTERNET_IP" -j MASQUERADE'),
+  },
+  {
     id: 'second-address',
     title: 'node1 has a second address, and its pods appear with that one',
     caughtBy: 'as-the-node',

@@ -3,6 +3,7 @@ import {
   defineLab,
   expectClientKept,
   expectLastingConnection,
+  expectLeavesAsNode,
   expectSeenAsItself,
   expectSeenAsNode,
   type Network,
@@ -51,7 +52,10 @@ export default defineLab({
         'MASQUERADE takes the address of the interface that the packet leaves by. SNAT takes the one that you name.',
         'iptables -t nat -S POSTROUTING on node1: a --to-source has to be $NODE1_IP.',
       ],
-      run: (network) => all(['pod/a', 'pod/b'], (pod) => expectSeenAsNode(network, pod, 'internet')),
+      async run(network) {
+        await all(['pod/a', 'pod/b'], (pod) => expectSeenAsNode(network, pod, 'internet'));
+        await expectLeavesAsNode(network, 'pod/a', 'internet');
+      },
     },
     {
       id: 'lasting',
@@ -112,6 +116,7 @@ export default defineLab({
         await reach(network, ['pod/c', 'pod/d'], 'internet');
         await all(['pod/c', 'pod/d'], (pod) => expectSeenAsNode(network, pod, 'internet'));
         await Promise.all([
+          expectLeavesAsNode(network, 'pod/c', 'internet'),
           expectLastingConnection(network, 'pod/c', 'internet'),
           expectNodeAsItself(network, 'node2', 'pod/c', 'pod/a'),
         ]);

@@ -71,12 +71,12 @@ export async function explainSeenAs(
   evidence: Evidence,
   symptom: Symptom & { kind: 'seen-as' },
 ): Promise<Found> {
-  const { from, to, address, protocol, port, seen, wanted } = symptom;
+  const { from, address, protocol, port, seen, wanted } = symptom;
   const { seen: rules } = await watchLeaving(evidence, from, address, { protocol, port });
   const own = await ownAddresses(evidence, from);
   // The pod is to be seen by its own address: whatever rewrites it is the cause.
   if (own.includes(wanted)) return rewriterIn(rules, 'snat');
-  if (own.includes(seen)) return noMasquerade(from, seen, address, ` and ${hostName(to)} sees that`);
+  if (own.includes(seen)) return noMasquerade(from, seen, address, ', and that is seen outside');
   return judgeSource(evidence, from, seen, address, rules);
 }
 

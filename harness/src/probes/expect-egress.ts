@@ -1,7 +1,9 @@
 /** What must be true of packets that leave the cluster: as whom the server outside sees a pod. */
+import { randomInt } from 'node:crypto';
 import { hostName } from '../testbed/host.ts';
+import { captureWhile, type Frame } from './capture.ts';
 import type { Network } from './network.ts';
-import { describeOutcome } from './reach.ts';
+import { ask, describeOutcome } from './reach.ts';
 import { type Sample, sample } from './sample.ts';
 import { CheckFailure } from './symptom.ts';
 
@@ -35,6 +37,42 @@ export function expectSeenAsNode(network: Network, from: string, to: string): Pr
   const { node } = network.testbed.host(from);
   return expectSeenAs(network, from, to, uplinkAddress(network, node));
 }
+
+/**
+ * What a pod sends to any address outside leaves its node with the address of the node. The address is drawn anew, so no
+ * rule was made for it; nobody has it, and the packet ends at the router.
+ *
+ * @param to a host outside, by the way to which the packet goes.
+ */
+export async function expectLeavesAsNode(network: Network, from: string, to: string): Promise<void> {
+  const { testbed } = network;
+  const hosts = { from: testbed.host(from), to: testbed.host(to) };
+  const { node } = hosts.from;
+  const address = [randomInt(11, 100), randomInt(256), randomInt(256), randomInt(1, 255)].join('.');
+  const wanted = uplinkAddress(network, node);
+  const [uplink] = Object.keys(network.plan.nodes[node]?.interfaces ?? {});
+  const isSent = ({ packet }: Frame) => packet?.destination === address;
+  const frames = await captureWhile(
+    testbed,
+    { port: `${node}-${uplink}` },
+    `icmp and dst host ${address}`,
+    () => ask(testbed, hosts.from, { protocol: 'icmp', address, timeoutMs: ONE_WAY_MS }),
+    (seen) => seen.some(isSent),
+    SETTLE_MS,
+  );
+  const seen = frames.find(isSent)?.packet?.source;
+  if (seen === wanted) return;
+  const expected = `a packet of ${from} for ${address} to leave ${node} as ${wanted}`;
+  const probe = { ...hosts, address, protocol: 'icmp', port: 0 } as const;
+  const silence = { kind: 'timeout', client: null, ttl: null } as const;
+  throw seen === undefined
+    ? new CheckFailure(expected, 'it did not leave', { kind: 'no-answer', ...probe, outcome: silence })
+    : new CheckFailure(expected, `it left as ${seen}`, { kind: 'seen-as', ...probe, seen, wanted });
+}
+
+/** How long the pod asks, and how long the capture waits for what was sent: on one machine it takes microseconds. */
+const ONE_WAY_MS = 250;
+const SETTLE_MS = 400;
 
 /** The server outside sees the pod's own address. */
 export async function expectSeenAsItself(network: Network, from: string, to: string): Promise<void> {
