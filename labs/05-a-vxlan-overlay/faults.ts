@@ -26,14 +26,14 @@ function rebuild(
     port = '"$VXLAN_PORT"',
     local = `"$NODE${node}_IP"`,
     device = 'dev eth0',
-    addressed = true,
+    length = 32 as number | null,
   } = {},
 ): string {
   const others = [1, 2, 3].filter((other) => other !== node);
   return [
     'if ip link show flannel.1 >/dev/null 2>&1; then ip link del flannel.1; fi',
     `ip link add flannel.1 address ${mac(node)} type vxlan id ${vni} local ${local} ${device} dstport ${port} nolearning`,
-    ...(addressed ? [`ip address add ${end(node)}/32 dev flannel.1`] : []),
+    ...(length === null ? [] : [`ip address add ${end(node)}/${length} dev flannel.1`]),
     'ip link set flannel.1 up',
     ...others.flatMap((other) => [neighbour(other), fdb(other), route(other)]),
   ].join('\n');
@@ -332,7 +332,7 @@ const afterReach: Fault[] = [
     title: 'flannel.1 of node1 has a /24, and hides the bridge as soon as that has been down once',
     caughtBy: 'nodes-and-pods',
     cause: 'subnet-clash',
-    apply: { node1: `ip address del ${end(1)}/32 dev flannel.1\nip address add ${end(1)}/24 dev flannel.1` },
+    apply: { node1: rebuild(1, { length: 24 }) },
     repair: { node1: rebuild(1) },
   },
   {
@@ -340,7 +340,7 @@ const afterReach: Fault[] = [
     title: 'flannel.1 of node1 has no address',
     caughtBy: 'nodes-and-pods',
     cause: 'vtep-no-address',
-    apply: { node1: rebuild(1, { addressed: false }) },
+    apply: { node1: rebuild(1, { length: null }) },
     repair: { node1: rebuild(1) },
   },
   {
@@ -401,7 +401,7 @@ const afterReach: Fault[] = [
     title: 'flannel.1 of node3 has no address',
     caughtBy: 'node3-joins',
     cause: 'vtep-no-address',
-    apply: { node3: rebuild(3, { addressed: false }) },
+    apply: { node3: rebuild(3, { length: null }) },
     repair: { node3: rebuild(3) },
   },
 ];
