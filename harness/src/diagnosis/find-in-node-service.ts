@@ -44,7 +44,7 @@ async function explainOpenLoopback(
 
 async function explainHealthCheck(
   evidence: Evidence,
-  { host, from, address, port, status, wanted }: NodePortSymptom & { kind: 'health-check' },
+  { host, from, address, port, status, connected, wanted }: NodePortSymptom & { kind: 'health-check' },
 ): Promise<NamedCause | null> {
   const at = `port ${port} of ${host.node}`;
   if (status !== 0) {
@@ -52,6 +52,7 @@ async function explainHealthCheck(
     const text = `the server on ${at} says ${status}, and ${host.node} ${local} backends of its own`;
     return cause('health-check-wrong', host, text);
   }
+  if (connected) return cause('health-check-wrong', host, `the server on ${at} does not speak HTTP`);
   const outcome = await ask(evidence.testbed, from, {
     protocol: 'tcp',
     address,
@@ -63,11 +64,8 @@ async function explainHealthCheck(
       (await findDropper(evidence, from, host, address, { protocol: 'tcp', port })) ??
       cause('no-listener', host, `nobody listens on ${at}`)
     );
-  if (outcome.kind === 'timeout') {
-    return (
-      (await findDropper(evidence, from, host, address, { protocol: 'tcp', port })) ??
-      findOneWay(evidence, from, host, address)
-    );
-  }
-  return cause('health-check-wrong', host, `the server on ${at} does not speak HTTP`);
+  return (
+    (await findDropper(evidence, from, host, address, { protocol: 'tcp', port })) ??
+    findOneWay(evidence, from, host, address)
+  );
 }

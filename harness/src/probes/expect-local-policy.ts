@@ -68,13 +68,15 @@ export async function expectHealthCheck(
   const wanted = localBackends(network, { service, from, node }).length > 0 ? 200 : 503;
   const host = network.testbed.host(from);
   let status = 0;
+  let connected = false;
   // Load balancers ask for `/` or for `/healthz`; kube-proxy answers whatever the path is.
   for (const path of ['healthz', '']) {
     const url = `http://${address}:${healthCheckNodePort}/${path}`;
     const seen = ['-w', '%{http_code} %{time_connect}', '--max-time', String(HTTP_SECONDS)];
     const { stdout } = await network.testbed.probe(host, ['curl', '-s', '-o', '/dev/null', ...seen, url]);
-    const [code, connected] = stdout.split(' ').map(Number);
+    const [code, connectSeconds] = stdout.split(' ').map(Number);
     status = code ?? 0;
+    connected = Boolean(connectSeconds);
     if (status === wanted) return;
     // Who does not even open a connection does not do so for another path.
     if (!connected) break;
@@ -87,6 +89,7 @@ export async function expectHealthCheck(
     from: host,
     address,
     status,
+    connected,
     wanted,
   });
 }

@@ -41,7 +41,9 @@ export type NodePortSymptom =
       readonly port: number;
       readonly from: Host;
       readonly address: string;
-      /** The HTTP status; 0 when nobody answered. */
+      /** The HTTP status; 0 when nobody answered in HTTP. */
       readonly status: number;
+      /** Whether somebody took the connection. */
+      readonly connected: boolean;
       readonly wanted: number;
     };

@@ -13,6 +13,10 @@ export async function findInTunnel({ scene, testbed }: Knowledge, { sighting, ou
   const tunnel = frame.ip?.vxlan;
   if (!outer || !tunnel || direction !== 'in' || !scene.isOwn(host, outer.destination)) return null;
   const name = scene.nameOf(host);
+  if (host.pod !== '') {
+    const text = `a rule of ${host.node} takes what comes to UDP port ${outer.destinationPort}, the packets of the tunnel too, and sends them to ${name}`;
+    return cause('own-port-taken', { node: host.node, pod: '' }, text);
+  }
   const devices = await readVxlanDevices(testbed, host);
   if (devices.length === 0)
     return cause('no-vtep', host, `${name} has no VXLAN device, so nobody unwraps what it gets`);

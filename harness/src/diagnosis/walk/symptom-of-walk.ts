@@ -121,7 +121,16 @@ function ofHealthCheck(plan: AddressPlan, asked: Unanswered): Reading | null {
   const own = service.endpoints.some((pod) => plan.pods[pod]?.node === host.node);
   return {
     kind: 'symptom',
-    symptom: { kind: 'health-check', host, port, from, address, status: 0, wanted: own ? 200 : 503 },
+    symptom: {
+      kind: 'health-check',
+      host,
+      port,
+      from,
+      address,
+      status: 0,
+      connected: false,
+      wanted: own ? 200 : 503,
+    },
   };
 }
 
