@@ -48,6 +48,10 @@ export async function writeBundle(
     await execa('tar', ['-czf', packed, ...left, '-C', work, NOTE, IMAGE, '-C', root, ...present]);
     await rename(packed, target);
     return (await stat(target)).size;
+  } catch (error) {
+    // The engine's errors say themselves what was attempted.
+    if (error instanceof TestbedError) throw error;
+    throw new UsageError(`Could not write ${file}: ${errorText(error)}`, { cause: error });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
