@@ -121,6 +121,19 @@ export async function expectWorldName(
     ]);
     if (silent) throw new CheckFailure(expected, `no answer (${protocol})`, silent);
     const observed = found ? `${found.name} (${dataOf(found, 'A').join(', ')})` : 'no such name';
+    // Asked for as it is, the name has another address: that is the server's doing, not the search list's.
+    if (found?.name === `${name}.`) {
+      const to = testbed.host(serverOf(plan, 'dns').server);
+      const asked = { asked: true, large: false } as const;
+      throw new CheckFailure(expected, observed, {
+        kind: 'dns-upstream',
+        to,
+        upstream: resolver,
+        address,
+        answer: found,
+        ...asked,
+      });
+    }
     const search = `search ${file.search.join(' ') || '(none)'}, nameserver ${file.nameservers.join(' ')}`;
     throw wrongFile(network, host, expected, 'search', search, observed);
   }
