@@ -440,6 +440,26 @@ const local: Fault[] = [
     },
   },
   {
+    id: 'local-uneven',
+    title: 'Node2 gives nine of ten connections to c, and the rest to d',
+    caughtBy: 'local-backends',
+    cause: 'skewed-probability',
+    apply: {
+      node2: chain(
+        `KUBE-SVL-${SHOP}`,
+        `-m statistic --mode random --probability 0.9 -j ${endpointChain('C', 'SHOP')}`,
+        `-j ${endpointChain('D', 'SHOP')}`,
+      ),
+    },
+    repair: {
+      node2: chain(
+        `KUBE-SVL-${SHOP}`,
+        `-m statistic --mode random --probability 0.5 -j ${endpointChain('C', 'SHOP')}`,
+        `-j ${endpointChain('D', 'SHOP')}`,
+      ),
+    },
+  },
+  {
     id: 'masquerade-kept',
     title: 'Node1 still masquerades what comes from outside for shop',
     caughtBy: 'local-source',

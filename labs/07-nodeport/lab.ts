@@ -196,7 +196,7 @@ export default defineLab({
     },
     {
       id: 'local-backends',
-      title: 'Policy Local: a node sends what comes from outside to its own backends only',
+      title: 'Policy Local: a node sends what comes from outside to its own backends only, in equal shares',
       needs: ['every-node'],
       hints: [
         'On the client: curl http://$NODE1_IP:$SERVICE_SHOP_NODE_PORT/, some times. Only b may answer; at node2 only c and d.',
@@ -205,6 +205,7 @@ export default defineLab({
       ],
       run: async (network) => {
         await onEach(['node1', 'node2'], (node) => expectLocalBackends(network, { ...SHOP, node }));
+        await expectEvenAtNodes(network, 'shop', 'client', ['node2'], ['c', 'd']);
       },
     },
     {

@@ -58,8 +58,8 @@ export async function expectEvenAtNodes(
   service: string,
   from: string,
   nodes: readonly string[],
+  backends: readonly string[] = serviceOf(network, service).endpoints,
 ): Promise<void> {
-  const { endpoints } = serviceOf(network, service);
   await Promise.all(
     nodes.map(async (node) => {
       const call = { service, from, node };
@@ -70,7 +70,7 @@ export async function expectEvenAtNodes(
           throw failure(network, call, 'no-answer', expected, describeOthers(asked), firstOutcome(asked));
         }
         const counts = sharesOf(asked);
-        return endpoints.map((pod) => [pod, counts.get(pod) ?? 0] as const);
+        return backends.map((pod) => [pod, counts.get(pod) ?? 0] as const);
       });
       if (even) return;
       const expected = `the backends of ${service} to get equal shares of what ${from} sends to ${target(network, call)}`;
