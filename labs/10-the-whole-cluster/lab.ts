@@ -16,6 +16,7 @@ import {
   expectLargeAnswer,
   expectLargeTransfer,
   expectLastingConnection,
+  expectLeavesAsNode,
   expectLocalBackends,
   expectLoopbackClosed,
   expectNoFragments,
@@ -527,6 +528,7 @@ export default defineLab({
       async run(network) {
         await all(PODS, (pod) => network.expectReach(pod, 'internet'));
         await all(PODS, (pod) => expectSeenAsNode(network, pod, 'internet'));
+        await all(ONE_OF_EACH, (pod) => expectLeavesAsNode(network, pod, 'internet'));
       },
     },
     {

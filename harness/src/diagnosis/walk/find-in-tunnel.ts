@@ -14,7 +14,7 @@ export async function findInTunnel({ scene, testbed }: Knowledge, { sighting, ou
   if (!outer || !tunnel || direction !== 'in' || !scene.isOwn(host, outer.destination)) return null;
   const name = scene.nameOf(host);
   if (host.pod !== '') {
-    const text = `a rule of ${host.node} takes what comes to UDP port ${outer.destinationPort}, the packets of the tunnel too, and sends them to ${name}`;
+    const text = `a rule of ${host.node} takes the packets of the tunnel, which come to UDP port ${testbed.plan.cluster.vxlanPort}, and sends them to ${name}`;
     return cause('own-port-taken', { node: host.node, pod: '' }, text);
   }
   const devices = await readVxlanDevices(testbed, host);
