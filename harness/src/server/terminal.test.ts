@@ -84,7 +84,7 @@ test('the shell waits while one of its viewers does not acknowledge', async () =
   terminal.join(quick.viewing, false);
   terminal.join(slow.viewing, false);
   stream.write('x'.repeat(LIMITS.windowBytes));
-  await until(() => quick.shown().length === LIMITS.windowBytes);
+  await until(() => [quick, slow].every(({ shown }) => shown().length === LIMITS.windowBytes));
   terminal.acknowledge(quick.viewing, LIMITS.windowBytes);
   expect(stream.isPaused()).toBe(true);
   terminal.acknowledge(slow.viewing, 1);
