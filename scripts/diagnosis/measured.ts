@@ -51,6 +51,7 @@ export const LOSES_NOTHING: ReadonlySet<string> = new Set([
   'not-encapsulated',
   'encapsulated',
   'overlay-asks',
+  'overlay-floods',
   'routed-not-bridged',
   'health-check-wrong',
   'learning-off',
