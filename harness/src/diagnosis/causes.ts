@@ -726,6 +726,11 @@ export const CAUSES = {
     look: 'iptables -t nat -S',
     mend: 'Ask for a port and protocol that the Service has: nothing else of a ClusterIP is there.',
   },
+  'cluster-ip-outside': {
+    meaning: 'A ClusterIP is an address for pods and nodes: only the nodes of the cluster translate it.',
+    look: 'ip route get CLUSTER_IP',
+    mend: 'Ask from a pod or a node; from outside, call the node port of the Service at the address of a node.',
+  },
   'no-reject': {
     meaning: 'Nothing refuses connections to a Service without endpoints.',
     look: 'iptables -S',

@@ -37,6 +37,10 @@ test('a Service without endpoints is to refuse, and what it does not have is nob
   expect(readSymptom(services, asked({ protocol: 'icmp', port: 0 }))).toMatchObject({ id: 'no-such-port' });
 });
 
+test('a ClusterIP is nobody’s outside of the cluster', () => {
+  expect(readSymptom(nodePorts, asked({ from: CLIENT }))).toMatchObject({ id: 'cluster-ip-outside' });
+});
+
 test('a node port is one at the address of a node of the cluster alone', () => {
   const call = { from: CLIENT, address: '192.168.56.11', port: 30080, owner: node('node1') };
   expect(readSymptom(nodePorts, asked(call))).toMatchObject({

@@ -29,7 +29,7 @@ export type Reading =
   /** It is to be so: the request cannot be answered, however right everything is built. */
   | {
       readonly kind: 'meant';
-      readonly id: 'no-endpoints' | 'no-such-port';
+      readonly id: 'no-endpoints' | 'no-such-port' | 'cluster-ip-outside';
       readonly where: Host;
       readonly text: string;
     };
@@ -53,6 +53,10 @@ function ofClusterIp(plan: AddressPlan, asked: Unanswered): Reading | null {
   if (!found) return null;
   const [service, planned] = found;
   const node: Host = { node: from.node, pod: '' };
+  if (plan.nodes[from.node]?.podCidr === null) {
+    const text = `${address} is the ClusterIP of ${service}, which only nodes of the cluster translate, and ${hostName(from)} is outside of it`;
+    return { kind: 'meant', id: 'cluster-ip-outside', where: node, text };
+  }
   if (protocol === 'icmp') {
     const text = `${address} is the ClusterIP of ${service}, which nobody has: rules translate packets to its ports, and a ping has none`;
     return { kind: 'meant', id: 'no-such-port', where: node, text };
