@@ -35,6 +35,7 @@ export async function findSilenceOutside(
   if (ruled) return ruled;
   const node: Host = { node: from.node, pod: '' };
   const turnedAway = dropperIn({ rules: outside, dropped: null });
+  if (turnedAway && from.pod && (await turnsAway(evidence, node, address, resent))) return turnedAway;
   for (const source of sources) {
     const own = (await ownAddresses(evidence, from)).includes(source);
     const back = own ? await findOneWay(evidence, to, from, source) : null;
@@ -46,6 +47,12 @@ export async function findSilenceOutside(
   }
   if (turnedAway) return turnedAway;
   return answered ? findReversePath(evidence, node, uplinkOf(evidence, from), address) : null;
+}
+
+/** Whether the same from a node itself is turned away outside as well: then a masquerade would not help. */
+async function turnsAway(evidence: Evidence, node: Host, address: string, resent: Resent): Promise<boolean> {
+  const { outside } = await watchLeaving(evidence, node, address, resent);
+  return dropperIn({ rules: outside, dropped: null }) !== null;
 }
 
 /**
