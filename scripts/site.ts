@@ -5,8 +5,10 @@ import { execa } from 'execa';
 import { WORKBOOK } from '../harness/src/lab/load-lab.ts';
 import { ensureSite } from './steps/build-site.ts';
 
+const wanted = process.argv.slice(2);
+const onlyHelp = wanted.includes('--help') || wanted.includes('-h');
 try {
-  await ensureSite();
+  if (!onlyHelp) await ensureSite();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
   process.exit(1);
@@ -14,7 +16,7 @@ try {
 const main = path.join(WORKBOOK, 'harness/src/cli/main.ts');
 const { exitCode } = await execa(
   process.execPath,
-  ['--disable-warning=ExperimentalWarning', main, 'serve', ...process.argv.slice(2)],
+  ['--disable-warning=ExperimentalWarning', main, 'serve', ...wanted],
   { stdio: 'inherit', reject: false },
 );
 process.exitCode = exitCode ?? 1;
