@@ -1,5 +1,8 @@
 /** Whose a container is, and whether that process is gone. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeProcess, isGone } from './owner.ts';
 
 const [PID = '', START = '', NAMESPACE = '', BOOT = '', HOST = ''] = describeProcess().split(':');
@@ -16,6 +19,25 @@ test('a process that runs is not gone; one that has ended is', () => {
   expect(isGone(describeProcess())).toBe(false);
   const { pid } = spawnSync('true');
   expect(isGone(owner({ pid: String(pid) }))).toBe(true);
+});
+
+test('one that has ended is gone, also while its parent has not asked how', async () => {
+  // `cat` knows nothing of the child that it was given with its process.
+  const parent = spawn('sh', ['-c', 'tail -f /dev/null & echo $!; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  try {
+    const pid = Number(String((await once(parent.stdout, 'data'))[0]));
+    const described = describeProcess(pid);
+    process.kill(pid);
+    for (let tries = 0; tries < 200; tries++) {
+      if (/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))) break;
+      await delay(10);
+    }
+    expect(isGone(described)).toBe(true);
+  } finally {
+    parent.kill();
+  }
 });
 
 test('a later process with the same number is not mistaken for it', () => {

@@ -32,11 +32,13 @@ export function isGone(owner: string): boolean {
   return start !== '' && startTime(Number(pid)) !== start;
 }
 
+/** Null where it cannot be read, and of a process that has ended and is only waited for by its parent. */
 function startTime(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field, the command in parentheses, may itself hold spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   } catch {
     return null;
   }
