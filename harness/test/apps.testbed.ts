@@ -48,27 +48,43 @@ test('many are asked at once, and each answer is known to be ours', async () => 
 });
 
 /** Asks a real server with the challenge that it was asked with, and says the same with other addresses. */
-const FORGER = `read -r line
-id=$(printf %s "$line" | sed -n 's/.*challenge=\\([0-9a-f]*\\).*/\\1/p')
-said=$(curl -s "http://192.168.56.12/?challenge=$id" | sed "$CHANGE")
-[ "$1" = tcp ] && printf 'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n' $((\${#said} + 1))
-printf '%s\\n' "$said"`;
+const FORGER = `use IO::Socket::INET;
+my ($protocol, $port, $change) = @ARGV;
+my $here = IO::Socket::INET->new(LocalPort => $port, Proto => $protocol, $protocol eq 'tcp' ? (Listen => 9) : ());
+sub forge {
+  my ($id) = $_[0] =~ /challenge=([0-9a-f]+)/;
+  my $server = IO::Socket::INET->new(PeerAddr => '192.168.56.12', PeerPort => 80, Proto => 'tcp');
+  print $server "GET /?challenge=$id HTTP/1.0\\r\\n\\r\\n";
+  my $said = (split /\\r\\n\\r\\n/, join('', <$server>))[1];
+  eval "\\$said =~ $change" if $change;
+  return $said;
+}
+if ($protocol eq 'udp') {
+  while ($here->recv(my $asked, 2048)) { $here->send(forge($asked)); }
+}
+while (my $client = $here->accept) {
+  my $asked = '';
+  $asked .= $_ while $asked !~ /\\r\\n\\r\\n$/ && defined($_ = <$client>);
+  my $said = forge($asked);
+  print $client "HTTP/1.1 200 OK\\r\\nContent-Length: " . length($said) . "\\r\\n\\r\\n$said";
+}`;
 
 test('an answer of ours with one word changed is nobody’s, and one over the other protocol is none', async () => {
   await using started = await startTestbed(topology);
   const { testbed } = started;
   const question = { address: '192.168.56.11', count: 3, timeoutMs: 2_000 };
   const changes = ['s/at [0-9.]*/at 10.244.1.3/', 's/^node2/b/', 's/answers [0-9.]*/answers 10.244.1.2/', ''];
-  const forge = (port: number, protocol: string, change: string) =>
-    `cat >/root/forge-${port} <<'EOF'\n${FORGER}\nEOF\n` +
-    `CHANGE='${change}' setsid socat ${protocol.toUpperCase()}-LISTEN:${port},fork,reuseaddr ` +
-    `SYSTEM:'bash /root/forge-${port} ${protocol}' >/dev/null 2>&1 &`;
+  await mustAsLearner(testbed, 'node1', `cat >/root/forge.pl <<'EOF'\n${FORGER}\nEOF`);
   const fakes = changes.flatMap((change, index) => [
     { protocol: 'tcp' as const, port: 9000 + index, change },
     { protocol: 'udp' as const, port: 9100 + index, change },
   ]);
   for (const { port, protocol, change } of fakes)
-    await mustAsLearner(testbed, 'node1', forge(port, protocol, change));
+    await mustAsLearner(
+      testbed,
+      'node1',
+      `setsid perl /root/forge.pl ${protocol} ${port} '${change}' >/dev/null 2>&1 &`,
+    );
   await mustAsLearner(
     testbed,
     'node1',
