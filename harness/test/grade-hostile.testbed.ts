@@ -111,7 +111,7 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
   ],
   [
     'a bridge that goes down as soon as it was checked',
-    `${SOLVED}\n(sleep 1.2; ip link set cni0 down; sleep 1000) &`,
+    `${SOLVED}\n(ip monitor neigh dev cni0 | head -n 3 >/dev/null; ip link set cni0 down; sleep 1000) &`,
     -1,
     /cni0 is down.*(ran on|Left running)/,
   ],
