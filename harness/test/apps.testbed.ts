@@ -1,8 +1,8 @@
 /** The servers that stand in a testbed: they answer whoever asks, prove that they are ours, and come back. */
-import { sample, sharesOf } from '../src/probes/sample.ts';
+import { forgetFlows, sample, sharesOf } from '../src/probes/sample.ts';
 import { parseTopology } from '../src/topology/read-topology.ts';
 import { mustAsLearner } from './observe.ts';
-import { startTestbed } from './testbeds.ts';
+import { readLab, startSolved, startTestbed } from './testbeds.ts';
 
 const topology = parseTopology(
   `name: apps
@@ -167,4 +167,25 @@ test('a pod that was made anew gets its server anew; a port that somebody holds 
   );
   expect((await testbed.standApps()).get('pod/a')).toEqual(serves);
   expect(sharesOf(await asked())).toEqual(new Map([['a', 1]]));
+});
+
+test('what a node sends on under its own address stays in no other node’s table of connections', async () => {
+  await using started = await startSolved(await readLab('07'));
+  const { testbed } = started;
+  const { services, nodes } = testbed.plan;
+  const [{ nodePort } = { nodePort: null }] = services.web?.ports ?? [];
+  const [{ address } = { address: '' }] = Object.values(nodes.node1?.interfaces ?? {});
+  const question = { address, port: Number(nodePort), count: 20, timeoutMs: 5_000, protocol: 'tcp' as const };
+  const flows = async () =>
+    (
+      await mustAsLearner(testbed, 'node1', `conntrack -L 2>/dev/null | grep -c "dport=${nodePort}" || true`)
+    ).trim();
+  await testbed.standApps();
+  const kept = await sample(testbed, testbed.host('pod/c'), { ...question, keepFlows: true });
+  expect([...kept.answers.map(({ count }) => count)].reduce((sum, count) => sum + count, 0)).toBe(20);
+  expect(await flows()).toBe('20');
+  if (kept.ports) await forgetFlows(testbed, testbed.host('pod/c'), question, kept.ports);
+  expect(await flows()).toBe('0');
+  await sample(testbed, testbed.host('pod/c'), question);
+  expect(await flows()).toBe('0');
 });

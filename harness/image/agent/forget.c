@@ -1,8 +1,9 @@
 /* Takes flows out of the tables of connections of nodes (linux/netfilter/nfnetlink_conntrack.h).
  *
- *   forget tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...
+ *   forget tcp|udp SOURCE[,SOURCE] DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...
  *
- * INIT is the pid of a node container's first process. The flows from COUNT ports on: what a probe sent must not be found later and taken for a client's.
+ * INIT is the pid of a node container's first process. The second SOURCE is the address that the client's node may have
+ * put in the first one's place, as the other nodes see it. The flows from COUNT ports on: what a probe sent must not be found later and taken for a client's.
  * `conntrack -D` reads the whole table for each flow; this names them. A flow that is not there is passed over. */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -14,6 +15,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -89,7 +91,7 @@ static void forget_here(uint8_t protocol, struct sockaddr_in from, const struct 
 }
 
 /* Goes from node to node, and stays with the last: to be called by a process that has nothing else to do. */
-void forget_flows(uint8_t protocol, const struct sockaddr_in *first, const struct sockaddr_in *to, int count, char **inits)
+void forget_flows(uint8_t protocol, const struct sockaddr_in *sources, const struct sockaddr_in *to, int count, char **inits)
 {
 	char why[256];
 	for (; *inits; inits++) {
@@ -98,18 +100,31 @@ void forget_flows(uint8_t protocol, const struct sockaddr_in *first, const struc
 		if (netns < 0 || setns(netns, CLONE_NEWNET) != 0)
 			die("forget: cannot enter a node: %s", netns < 0 ? why : "setns");
 		close(netns);
-		forget_here(protocol, *first, to, count);
+		for (int i = 0; i < 2 && sources[i].sin_addr.s_addr; i++)
+			forget_here(protocol, sources[i], to, count);
 	}
+}
+
+/* Reads ADDRESS[,ADDRESS]; the second stays zero where there is none. */
+bool parse_sources(const char *text, struct sockaddr_in *sources)
+{
+	char first[INET_ADDRSTRLEN];
+	const char *comma = strchr(text, ',');
+	snprintf(first, sizeof first, "%.*s", comma ? (int)(comma - text) : (int)strlen(text), text);
+	for (int i = 0; i < 2; i++)
+		sources[i] = (struct sockaddr_in){.sin_family = AF_INET};
+	return inet_pton(AF_INET, first, &sources[0].sin_addr) == 1 &&
+	       (!comma || inet_pton(AF_INET, comma + 1, &sources[1].sin_addr) == 1);
 }
 
 int run_forget(int argc, char **argv)
 {
-	struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+	struct sockaddr_in from[2], to = {.sin_family = AF_INET};
 	errno = 0;
-	if (argc < 8 || inet_pton(AF_INET, argv[2], &from.sin_addr) != 1 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
-		die("forget: wanted tcp|udp SOURCE DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...");
+	if (argc < 8 || !parse_sources(argv[2], from) || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1)
+		die("forget: wanted tcp|udp SOURCE[,SOURCE] DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...");
 	to.sin_port = htons(atoi(argv[4]));
-	from.sin_port = htons(atoi(argv[5]));
-	forget_flows(strcmp(argv[1], "udp") ? IPPROTO_TCP : IPPROTO_UDP, &from, &to, atoi(argv[6]), argv + 7);
+	from[0].sin_port = from[1].sin_port = htons(atoi(argv[5]));
+	forget_flows(strcmp(argv[1], "udp") ? IPPROTO_TCP : IPPROTO_UDP, from, &to, atoi(argv[6]), argv + 7);
 	return 0;
 }
