@@ -37,13 +37,18 @@ function subscribe(listener: () => void): () => void {
 
 const bench = new EventTarget();
 
-export function openBench(): void {
-  bench.dispatchEvent(new Event('open'));
+/** False where nobody listens yet. */
+export function openBench(): boolean {
+  return !bench.dispatchEvent(new Event('open', { cancelable: true }));
 }
 
 export function onOpenBench(open: () => void): () => void {
-  bench.addEventListener('open', open);
-  return () => bench.removeEventListener('open', open);
+  const heard = (event: Event) => {
+    event.preventDefault();
+    open();
+  };
+  bench.addEventListener('open', heard);
+  return () => bench.removeEventListener('open', heard);
 }
 
 /** Types commands into the host's terminal, opening the bench first where it is not. */

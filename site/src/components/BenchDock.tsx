@@ -16,9 +16,16 @@ export default function BenchDock({ lab }: { readonly lab: LabOnPage }) {
     if (takeFromUrl()) setOpen('by click');
     // A reload in the middle of a lab finds the bench as it was.
     else if (recall('session', key) === 'open') setOpen((now) => now ?? 'by reload');
-    const stop = onOpenBench(() => setOpen((now) => now ?? 'by click'));
+    const openByClick = () => setOpen((now) => now ?? 'by click');
+    const stop = onOpenBench(openByClick);
+    // A click on a link to it that the page's script was too late for.
+    const follow = () => {
+      if (takeFromUrl()) openByClick();
+    };
+    window.addEventListener('hashchange', follow);
     return () => {
       stop();
+      window.removeEventListener('hashchange', follow);
       dropCommands();
     };
   }, [key]);

@@ -34,8 +34,7 @@ export default function LabHead({ title, lab }: { readonly title: string; readon
           href="#bench"
           className="bench-button needs-script"
           onClick={(event) => {
-            event.preventDefault();
-            openBench();
+            if (openBench()) event.preventDefault();
           }}
         >
           Open the bench
