@@ -187,8 +187,8 @@ async function initsOf(
   return Object.fromEntries((await Promise.all(entries)).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The engine is the last to learn that a container's first process has ended. */
-const ENGINE_LEARNS_WITHIN_MS = 1_000;
+/** The engine is the last to learn that a container’s first process has ended; on a busy machine it takes seconds. */
+const ENGINE_LEARNS_WITHIN_MS = 4_000;
 
 /**
  * A testbed that was listed as running may be gone when it is used: somebody removes it, or its processes
