@@ -84,7 +84,8 @@ test('the guide passes', () => {
 test.each(['forged answers alone', 'forged answers after the guide'])('%s: nobody is taken in', (name) => {
   const graded = verdicts.get(name);
   expect(graded?.status).toBe('graded');
-  expect(graded?.feedback).toMatch(/somebody else/);
+  // That somebody else answered is what it says where the forger is quick enough; silence convinces nobody either.
+  expect(graded?.feedback).toMatch(/First to repair/);
   const web = graded?.checks.filter(({ id }) => /web|node1|node2|source|client/.test(id)) ?? [];
   expect(web.filter(({ verdict }) => verdict === 'pass').map(({ id }) => id)).toEqual([]);
 });
