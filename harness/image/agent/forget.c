@@ -3,7 +3,8 @@
  *   forget tcp|udp SOURCE[,SOURCE] DESTINATION DESTINATION_PORT FIRST_SOURCE_PORT COUNT INIT...
  *
  * INIT is the pid of a node container's first process. The second SOURCE is the address that the client's node may have
- * put in the first one's place, as the other nodes see it. The flows from COUNT ports on: what a probe sent must not be found later and taken for a client's.
+ * put in the first one's place, as the other nodes see it. The flows from COUNT ports on: what a probe sent must not be
+ * found later and taken for a client's.
  * `conntrack -D` reads the whole table for each flow; this names them. A flow that is not there is passed over. */
 #define _GNU_SOURCE
 #include "agent.h"

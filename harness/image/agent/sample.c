@@ -3,7 +3,7 @@
  *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE[,SOURCE] [INIT...]
  *
  * Opens COUNT connections (or datagram sockets), each from a port that was not used of late, many at once, and sends
- * REQUESTS over each, one after the other. SOURCE is the client's address; of 0.0.0.0 the the kernel makes the right one.
+ * REQUESTS over each, one after the other. SOURCE is the client's address; for 0.0.0.0 the kernel chooses.
  * In the end the flows are taken out of the tables of the nodes with these INITs (forget.c).
  * Each request bears a challenge of its own, and each answer a seal over the challenge and the whole line, made with
  * a key that never travels: an answer that no server of ours gave in these words is known.
