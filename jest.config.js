@@ -3,6 +3,7 @@ const shared = {
   rootDir: import.meta.dirname,
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'json', 'node'],
+  testEnvironment: '<rootDir>/harness/test/tell-suppressed.js',
   transform: { '\\.ts$': '<rootDir>/harness/test/strip-types.js' },
   modulePathIgnorePatterns: [
     '<rootDir>/harness/runtime/',
