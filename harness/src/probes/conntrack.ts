@@ -1,5 +1,4 @@
 /** The connections that a kernel keeps track of, each as it came in and as its answer has to look (man 8 conntrack). */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 
@@ -19,12 +18,25 @@ export interface Flow {
 }
 
 export interface WatchedFlows {
-  /** Ends the watch, and returns what was seen once nothing new has come for a moment. */
+  /** Ends the watch when all that the kernel told of until now has been read, and returns it. */
   stop(): Promise<Flow[]>;
 }
 
 const READY_MS = 2_000;
-const QUIET_MS = 40;
+/** Reading takes no time, unless the machine has none to give. */
+const READ_WITHIN_MS = 10_000;
+
+/**
+ * Says when it listens, and ends with its input. `conntrack` says nothing when it begins; its socket in the kernel's list
+ * of them does. There too is how much of what the kernel told waits to be read. When that is nothing and the process
+ * sleeps, it has printed all of it.
+ */
+const WATCH = `conntrack -E -p "$1" --orig-dst "$2" --orig-port-dst "$3" 2>/dev/null &
+until grep -q " 12 *$! " /proc/net/netlink; do kill -0 $! || break; done
+echo ready
+read -r _
+until grep -Eq " 12 *$! +[0-9a-f]+ +0 " /proc/net/netlink && grep -q "^State:.S" /proc/$!/status; do kill -0 $! || break; done
+kill $!`;
 
 /**
  * Watches which connections one namespace makes of what is sent to an address and port. The table alone would not do:
@@ -37,10 +49,7 @@ export async function watchFlows(
 ): Promise<WatchedFlows> {
   let printed = '';
   const ready = Promise.withResolvers<void>();
-  // It says nothing when it begins; its socket in the kernel's list does.
-  const script = `conntrack -E -p "$1" --orig-dst "$2" --orig-port-dst "$3" 2>/dev/null &
-until grep -q " 12 *$! " /proc/net/netlink; do kill -0 $! || break; done; echo ready; wait`;
-  const argv = ['sh', '-c', script, '-', protocol, address, String(port)];
+  const argv = ['sh', '-c', WATCH, '-', protocol, address, String(port)];
   const job = testbed.startProbe(host, argv, {
     deadlineMs: Number.POSITIVE_INFINITY,
     onOutput: (text) => {
@@ -53,12 +62,10 @@ until grep -q " 12 *$! " /proc/net/netlink; do kill -0 $! || break; done; echo r
   await ready.promise.finally(() => clearTimeout(timer));
   return {
     stop: async () => {
-      for (let before = -1; before !== printed.length; ) {
-        before = printed.length;
-        await delay(QUIET_MS);
-      }
-      job.kill();
+      job.endInput();
+      const late = setTimeout(job.kill, READ_WITHIN_MS);
       await Promise.allSettled([job.done]);
+      clearTimeout(late);
       return parseFlows(printed);
     },
   };
