@@ -6,6 +6,7 @@ import { describeRule, rewriting } from '../trace-rules.ts';
 import { isSameHost, type Knowledge } from './explain-steps.ts';
 import { findByCounters } from './find-loss.ts';
 import { ownerIn } from './find-target.ts';
+import type { Step } from './follow-packet.ts';
 import type { Asked, Followed } from './make-walk.ts';
 import type { Missing } from './missing.ts';
 
@@ -56,15 +57,29 @@ function localAddresses(printed: string): string[] {
   });
 }
 
+/** Who gave a packet another destination on its way; null where nobody did. */
+function translatorOf(way: readonly Step[]): Host | null {
+  const [first] = way;
+  const translated = way.find(({ packet }) => packet.destination !== first?.packet.destination);
+  return translated?.sighting.host ?? null;
+}
+
 /** The answer came, and its asker did not take it for one. */
 export async function explainStranger(
   known: Knowledge,
   evidence: Evidence,
   { from, address }: Asked,
+  request: Followed | undefined,
   { way }: Followed,
 ): Promise<NamedCause[]> {
   const end = way.at(-1);
   if (!end || end.packet.source === address) return [];
+  const translator = translatorOf(request?.way ?? []);
+  if (translator && translator.node !== from.node && way.every(({ sighting }) => sighting.host.node !== translator.node)) { // biome-ignore format: one condition
+    const { node } = translator;
+    const text = `${node} sends what is for ${address} to ${end.packet.source} and leaves the sender's address as it is, so that the answer goes past ${node}, and comes from ${end.packet.source}`;
+    return [cause('masquerade-missing', { node, pod: '' }, text)];
+  }
   const node: Host = { node: from.node, pod: '' };
   const bridged =
     way.every(({ sighting }) => sighting.host.node === from.node) && way[0]?.packet.ttl === end.packet.ttl;

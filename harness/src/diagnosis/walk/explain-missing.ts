@@ -123,7 +123,8 @@ async function findCauses(
   if (answered && lost.role !== 'data') {
     const turnedAway = findDroppingRule(known, { ...missing, way: answered.way });
     if (turnedAway) return [turnedAway.cause];
-    const strange = await explainStranger(known, evidence, asked, answered);
+    const request = followed.find(({ role }) => role === 'request');
+    const strange = await explainStranger(known, evidence, asked, request, answered);
     const dns = strange.length === 0 ? await askServer() : null;
     return dns ? [dns] : strange;
   }
