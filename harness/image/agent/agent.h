@@ -73,10 +73,9 @@ const char *outcome_of(int code, bool local);
 int run_apps(int argc, char **argv);
 int run_sample(int argc, char **argv);
 
-/* forget.c: the flows from the ports of these two sources on, as many as `count`, in the nodes of these inits (up to a null pointer) */
+/* forget.c: the flows from the ports of `from` on, as many as `count`, in the nodes of these inits (up to a null pointer) */
 struct sockaddr_in;
-bool parse_sources(const char *text, struct sockaddr_in *sources);
-void forget_flows(uint8_t protocol, const struct sockaddr_in *sources, const struct sockaddr_in *to, int count, char **inits);
+void forget_flows(uint8_t protocol, struct sockaddr_in from, const struct sockaddr_in *to, int count, char **inits);
 int run_forget(int argc, char **argv);
 
 /* read.c */

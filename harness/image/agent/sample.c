@@ -1,6 +1,6 @@
 /* Asks the servers that stand in a testbed (apps.c) many times, and counts who answered whom.
  *
- *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE[,SOURCE] [INIT...]
+ *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE [INIT...]
  *
  * Opens COUNT connections (or datagram sockets), each from a port that was not used of late, many at once, and sends
  * REQUESTS over each, one after the other. SOURCE is the client's address; for 0.0.0.0 the kernel chooses.
@@ -62,7 +62,7 @@ static struct {
 	int count;
 } kinds[MAX_KINDS];
 
-static struct sockaddr_in server, sources[2];
+static struct sockaddr_in server, source;
 static bool udp;
 static int per_connection;
 static int own_ports, first_port, used_ports;
@@ -169,7 +169,7 @@ static int reserve_ports(int count)
 static bool bind_own(int fd)
 {
 	while (used_ports < own_ports) {
-		struct sockaddr_in address = sources[0];
+		struct sockaddr_in address = source;
 		address.sin_family = AF_INET;
 		address.sin_port = htons(FIRST_PORT + first_port + used_ports++);
 		if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
@@ -337,9 +337,9 @@ int run_sample(int argc, char **argv)
 {
 	static struct client clients[AT_ONCE];
 	errno = 0;
-	if (argc < 8 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || !parse_sources(argv[7], sources) ||
+	if (argc < 8 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || inet_pton(AF_INET, argv[7], &source.sin_addr) != 1 ||
 		(strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")))
-		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE[,SOURCE] [INIT...]");
+		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE [INIT...]");
 	udp = !strcmp(argv[1], "udp");
 	server.sin_family = AF_INET;
 	server.sin_port = htons(atoi(argv[3]));
@@ -387,9 +387,8 @@ int run_sample(int argc, char **argv)
 	if (own.sin_addr.s_addr) {
 		char address[INET_ADDRSTRLEN];
 		printf("%d ports %d %s\n", used_ports, FIRST_PORT + first_port, inet_ntop(AF_INET, &own.sin_addr, address, sizeof address));
-		sources[0].sin_addr = own.sin_addr;
-		sources[0].sin_port = sources[1].sin_port = htons(FIRST_PORT + first_port);
-		forget_flows(udp ? IPPROTO_UDP : IPPROTO_TCP, sources, &server, used_ports, argv + 8);
+		own.sin_port = htons(FIRST_PORT + first_port);
+		forget_flows(udp ? IPPROTO_UDP : IPPROTO_TCP, own, &server, used_ports, argv + 8);
 	}
 	return 0;
 }

@@ -11,10 +11,11 @@ import {
   serviceOf,
   target,
 } from './call-node-port.ts';
-import { captureWhile } from './capture.ts';
+import { captureWhile, type Frame } from './capture.ts';
 import { splitInGoes } from './even-split.ts';
 import type { Network } from './network.ts';
-import { type Sample, sharesOf } from './sample.ts';
+import { isWithin, NO_PORTS, type ProbePorts } from './probe-ports.ts';
+import { portsOf, type Sample, sharesOf } from './sample.ts';
 
 /** At least some of the requests reach a backend, whether or not the others get their answers. */
 export async function expectArrivalAtBackend(network: Network, call: Call): Promise<void> {
@@ -94,23 +95,33 @@ async function strayAnswer(network: Network, asked: Call): Promise<string> {
   const device = host.pod
     ? 'eth0'
     : (Object.keys(network.plan.nodes[host.node]?.interfaces ?? {})[0] ?? 'eth0');
+  let ports = NO_PORTS;
+  const send = async () => {
+    const sent = {
+      from: asked.from,
+      node: asked.node,
+      address: right,
+      protocol,
+      count: 12,
+      timeoutMs: 200,
+    } as const;
+    ports = portsOf(await call(network, { ...sent, port: port?.nodePort ?? 0 }));
+  };
   const frames = await captureWhile(
     testbed,
     { host, device },
     `${protocol} and dst host ${own} and not src host ${right} and src port ${port?.targetPort}`,
-    () =>
-      call(network, {
-        from: asked.from,
-        node: asked.node,
-        address: right,
-        protocol,
-        port: port?.nodePort ?? 0,
-        count: 12,
-        timeoutMs: 200,
-      }),
-    (seen) => seen.length > 0,
+    send,
+    (seen) => strayIn(seen, ports) !== null,
     50,
   );
-  const source = frames[0]?.packet?.source;
+  const source = strayIn(frames, ports);
   return source ? `; answers came from ${source} instead of ${right}` : '';
+}
+
+/** Whom a frame for one of our ports comes from: others may get answers meanwhile. */
+function strayIn(frames: readonly Frame[], ports: ProbePorts): string | null {
+  return (
+    frames.find(({ packet }) => packet && isWithin(ports, packet.destinationPort))?.packet?.source ?? null
+  );
 }

@@ -58,7 +58,7 @@ export interface Sample {
 export async function sample(testbed: Testbed, from: Host, question: SampleQuestion): Promise<Sample> {
   const { protocol, address, port, count, timeoutMs, requests = 1, source = '0.0.0.0' } = question;
   const argv = ['/usr/lib/podwire/agent', 'sample', protocol, address];
-  argv.push(...[port, count, timeoutMs, requests].map(String), asSources(testbed, from, source));
+  argv.push(...[port, count, timeoutMs, requests].map(String), source);
   if (!question.keepFlows) argv.push(...translatingInits(testbed, from));
   const finished = await testbed.probe(from, argv, { deadlineMs: (timeoutMs + 1_000) * requests + 10_000 });
   if (finished.exitCode !== 0) {
@@ -74,23 +74,11 @@ export async function forgetFlows(
   { protocol, address, port }: Pick<SampleQuestion, 'protocol' | 'address' | 'port'>,
   ports: OwnPorts,
 ): Promise<void> {
-  const argv = [
-    '/usr/lib/podwire/agent',
-    'forget',
-    protocol,
-    asSources(testbed, from, ports.address),
-    address,
-  ];
+  const argv = ['/usr/lib/podwire/agent', 'forget', protocol, ports.address, address];
   argv.push(...[port, ports.first, ports.count].map(String), ...translatingInits(testbed, from));
   const finished = await testbed.runInFabric(argv);
   if (finished.exitCode === 0) return;
   throw new TestbedError(`Could not take back what a probe sent: ${finished.stderr.trim()}`);
-}
-
-/** A client's address, and the one by which its node may have sent its packets on: as such the other nodes know the flow. */
-function asSources({ plan }: Testbed, { node, pod }: Host, address: string): string {
-  const [own] = Object.values(plan.nodes[node]?.interfaces ?? {});
-  return pod && own ? `${address},${own.address}` : address;
 }
 
 /** The nodes whose rules may have translated: the client's own, and for clients outside those of the cluster. */

@@ -75,7 +75,12 @@ export async function explainStranger(
   const end = way.at(-1);
   if (!end || end.packet.source === address) return [];
   const translator = translatorOf(request?.way ?? []);
-  if (translator && translator.node !== from.node && way.every(({ sighting }) => sighting.host.node !== translator.node)) { // biome-ignore format: one condition
+  if (
+    translator &&
+    translator.node !== from.node &&
+    way.every(({ sighting }) => sighting.host.node !== translator.node)
+  ) {
+    // biome-ignore format: one condition
     const { node } = translator;
     const text = `${node} sends what is for ${address} to ${end.packet.source} and leaves the sender's address as it is, so that the answer goes past ${node}, and comes from ${end.packet.source}`;
     return [cause('masquerade-missing', { node, pod: '' }, text)];
