@@ -9,7 +9,7 @@ import { runChecks } from '../src/grading/run-checks.ts';
 import type { LabReport, Verdict } from '../src/grading/verdict.ts';
 import { type LoadedLab, listLabs, loadLab, readAnswers, readFaults } from '../src/lab/load-lab.ts';
 import { LABEL, listContainers } from '../src/testbed/containers.ts';
-import { startLab, startSolved } from './testbeds.ts';
+import { startLab, startSolved, type TestTestbed } from './testbeds.ts';
 
 const chosen = process.env.PODWIRE_LABS?.split(',');
 const folders = (await listLabs()).filter(({ number }) => !chosen || chosen.includes(number));
@@ -94,11 +94,17 @@ for (const { lab, answers, faults } of labs) {
       });
     });
 
+    /** Solved testbeds whose last fault was repaired and whose checks were all green after it: as good as new, and there. */
+    const solved: TestTestbed[] = [];
+    afterAll(() => Promise.all(solved.map((started) => started[Symbol.asyncDispose]())));
+
     const drills = faults.map((fault) => [fault.id, fault.caughtBy, fault.cause, fault] as const);
     test.concurrent.each(drills)(
       'the fault "%s" is caught by %s, which names %s; repairing it turns all green',
       async (_id, _check, _cause, fault) => {
-        await using started = await startSolved(lab);
+        const started = solved.pop() ?? (await startSolved(lab));
+        await using whatIsLeft = new AsyncDisposableStack();
+        whatIsLeft.use(started);
         await applyFault(started.testbed, fault, 'apply');
         const broken = await runChecks(lab, started.testbed);
         const named = broken.checks.find(({ id }) => id === fault.caughtBy);
@@ -119,6 +125,8 @@ for (const { lab, answers, faults } of labs) {
         });
         await applyFault(started.testbed, fault, 'repair');
         expect(troubles(await runChecks(lab, started.testbed))).toEqual([]);
+        whatIsLeft.move();
+        solved.push(started);
       },
     );
 
