@@ -1,13 +1,13 @@
 /**
  * Measures how fast submissions are graded, against the creation and removal of the bare containers with the
- * same number at once, in turns, and writes the table into docs/BENCHMARKS.md: bench-grading [--count N] [--no-write]
+ * same number at once, in turns, and writes the table into docs/BENCHMARKS.md: bench-grading [--count N] [--jobs 1,2,4,8]
+ * [--turns N] [--no-write]
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { gradeAll, type Task } from '../harness/src/grading/grade-all.ts';
 import { findLab, loadLab, readAnswers, WORKBOOK } from '../harness/src/lab/load-lab.ts';
 import { prepare } from '../harness/src/setup/prepare.ts';
@@ -23,8 +23,9 @@ import {
 import { ephemeralTestbed, labelsOf } from '../harness/src/testbed/identity.ts';
 import { describeProcess } from '../harness/src/testbed/owner.ts';
 import { planAddresses } from '../harness/src/topology/plan.ts';
+import { readOptions } from './steps/options.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.filename, {
   options: {
     count: { type: 'string', default: '24' },
     jobs: { type: 'string', default: '1,2,4,8' },

@@ -13,7 +13,6 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { applyFault, applySteps } from '../harness/src/grading/apply.ts';
 import { runChecks } from '../harness/src/grading/run-checks.ts';
 import { findLab, type LoadedLab, loadLab, readFaults, WORKBOOK } from '../harness/src/lab/load-lab.ts';
@@ -32,6 +31,7 @@ import { planAddresses } from '../harness/src/topology/plan.ts';
 import { readTopology } from '../harness/src/topology/read-topology.ts';
 import type { Topology } from '../harness/src/topology/topology.ts';
 import { measureServe } from './steps/bench-serve.ts';
+import { readOptions } from './steps/options.ts';
 import { type Bare, writeBaseline } from './steps/write-baseline.ts';
 
 interface Row {
@@ -42,7 +42,7 @@ interface Row {
   readonly met: boolean | null;
 }
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.filename, {
   options: {
     runs: { type: 'string', default: '9' },
     json: { type: 'boolean', default: false },

@@ -9,7 +9,6 @@
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { errorText } from '../harness/src/errors.ts';
 import { listLabs, loadLab, readFaults, WORKBOOK } from '../harness/src/lab/load-lab.ts';
 import { prepare } from '../harness/src/setup/prepare.ts';
@@ -18,8 +17,9 @@ import { drawAll } from './diagnosis/draw-all.ts';
 import { measureDrawn, measureLabFault, SolvedTestbeds, tellMeasured } from './diagnosis/measure.ts';
 import type { Measured } from './diagnosis/measured.ts';
 import { report } from './diagnosis/report.ts';
+import { readOptions } from './steps/options.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.filename, {
   options: {
     seed: { type: 'string', default: '1' },
     plan: { type: 'string' },

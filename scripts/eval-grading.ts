@@ -6,7 +6,6 @@
  * caught by its check, with its cause; and every grading of the same has to say the same of every check.
  */
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { gradeAll, type Task } from '../harness/src/grading/grade-all.ts';
 import type { Graded } from '../harness/src/grading/graded.ts';
 import type { Fence } from '../harness/src/lab/guide.ts';
@@ -14,8 +13,9 @@ import { type LoadedLab, listLabs, loadLab, readAnswers, readFaults } from '../h
 import { prepare } from '../harness/src/setup/prepare.ts';
 import { stderrTerminal } from '../harness/src/setup/terminal.ts';
 import { planAddresses } from '../harness/src/topology/plan.ts';
+import { readOptions } from './steps/options.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.filename, {
   options: {
     lab: { type: 'string' },
     times: { type: 'string', default: '20' },

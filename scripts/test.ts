@@ -1,12 +1,15 @@
-/** `npm test`: everything, on real testbeds. `npm test -- --lab 03` proves one lab alone. */
-import { parseArgs } from 'node:util';
+/**
+ * `npm test`: everything, on real testbeds. `npm test -- --lab 03` proves one lab alone, and `--seed NAME` does it with the
+ * addresses of that seed. Other arguments go to jest: `npm test -- --testPathPatterns cli`.
+ */
 import { prepare } from '../harness/src/setup/prepare.ts';
 import { stderrTerminal } from '../harness/src/setup/terminal.ts';
 import { ensureSite } from './steps/build-site.ts';
 import { ensureBrowser } from './steps/install-browser.ts';
+import { readOptions } from './steps/options.ts';
 import { run, runJest } from './steps/run.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions(import.meta.filename, {
   options: { lab: { type: 'string' }, seed: { type: 'string' } },
   allowPositionals: true,
 });

@@ -6,6 +6,7 @@ import { portsOf, sample } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
+import { findReversePath } from './find-at-receiver.ts';
 import { findOneWay } from './find-between-nodes.ts';
 import { dropperIn, findDropper, sendAgain } from './find-in-filters.ts';
 import { findBypassingBridge } from './find-service-on-bridge.ts';
@@ -140,18 +141,31 @@ async function findBehindNode(
   if ((await evidence.setting(to, 'net/ipv4/ip_forward')) === '0' && from.node !== to.node) {
     return cause('ip-forward-off', to, `net.ipv4.ip_forward is 0 in ${to.node}, so it passes nothing on`);
   }
+  // No connection of the called node: the packet met its rules, and did not leave it.
+  const inside = redirected.length === 0;
+  const filtered = inside ? await findReversePathOf(evidence, from, to) : null;
+  if (filtered) return filtered;
   const targetPort = serviceOf(evidence.testbed.plan.services, service).ports[0]?.targetPort ?? 0;
   const silent = redirected.find(({ replied }) => !replied);
   const backends = backendsOf(evidence, service);
   const first = backends.find(({ address }) => address === silent?.reply.source);
   for (const { pod, node, address } of first ? [first] : backends) {
     const backend = { node, pod };
+    const there = await findOneWay(evidence, to, backend, address);
     const found =
-      (await findOneWay(evidence, to, backend, address)) ??
-      (await findDropper(evidence, to, backend, address, { protocol, port: targetPort }));
+      there ??
+      (inside ? null : await findDropper(evidence, to, backend, address, { protocol, port: targetPort }));
     if (found) return found;
   }
   return null;
+}
+
+/** A call from another node comes by the underlay; a pod's may be answered by the overlay. */
+async function findReversePathOf(evidence: Evidence, from: Host, to: Host): Promise<Found> {
+  if (from.node === to.node) return null;
+  const [uplink] = Object.keys(evidence.testbed.plan.nodes[to.node]?.interfaces ?? {});
+  const [source] = await addressesOf(evidence, from);
+  return uplink && source ? findReversePath(evidence, to, uplink, source) : null;
 }
 
 /** The kernel does not route packets from 127.0.0.0/8, unless it is told so for all interfaces or for the one. */

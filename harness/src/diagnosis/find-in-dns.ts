@@ -80,12 +80,10 @@ async function explainUpstream(
     );
   }
   const silence = { kind: 'dns-silent', from: to, to: upstream, address, protocol } as const;
-  const [unreachable, servers] = await Promise.all([
-    explainDnsSilence(evidence, silence, explain),
-    status === null ? serversAskedBy(evidence, to, address) : [],
-  ]);
+  const unreachable = await explainDnsSilence(evidence, silence, explain);
   if (unreachable) return unreachable;
   if (status === null) {
+    const servers = await serversAskedBy(evidence, to, address);
     const other = servers.find((each) => each !== address);
     if (!other) return null;
     const text = `${server} gives no answer to ${name} over ${protocol.toUpperCase()}: it asks ${other} for names of the world, and not ${address}, which answers`;
