@@ -35,7 +35,11 @@ const ARGUMENTS = [
   '--no-fund',
   '--no-progress',
   '--no-update-notifier',
+  '--loglevel=warn',
 ];
+
+// A file that could not be unpacked, as on a full disk, is a warning to npm, and its status stays 0.
+const INCOMPLETE = /TAR_ENTRY_ERROR/;
 
 /**
  * Installs what the folder's package-lock.json wants, from nothing: what an interrupted npm has left may
@@ -58,8 +62,10 @@ export async function npmInstall(folder, { what, lock }) {
   }
   try {
     const [status, signal] = await once(npm, 'close');
-    if (status === 0) return progress.done(`Installed ${what}`);
+    const incomplete = INCOMPLETE.test(output);
+    if (status === 0 && !incomplete) return progress.done(`Installed ${what}`);
     progress.clear();
+    if (incomplete) removeModules(path.join(folder, 'node_modules'));
     throw new SetupError(
       `Could not install ${what}: \`npm install\` in ${folder} ended with ${signal ? `signal ${signal}` : `status ${status}`}, saying:\n` +
         `${complaint(output)}\n${adviceFor(output)}`,
@@ -96,9 +102,11 @@ function adviceFor(output) {
 function complaint(output) {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
   const errors = lines.filter(
-    (line) => /^npm (error|ERR!) \S/.test(line) && !/A complete log of this run|usage:/i.test(line),
+    (line) =>
+      (/^npm (error|ERR!) \S/.test(line) || INCOMPLETE.test(line)) &&
+      !/A complete log of this run|usage:/i.test(line),
   );
-  return (errors.length > 0 ? errors : lines)
+  return [...new Set(errors.length > 0 ? errors : lines)]
     .slice(0, 8)
     .map((line) => `  ${line}`)
     .join('\n');

@@ -198,6 +198,21 @@ test('an npm that fails is quoted, and what to do follows', async () => {
   expect(existsSync(path.join(root, 'node_modules/.podwire-node'))).toBe(false);
 });
 
+test('files that npm could not unpack are no installation, though it ends well', async () => {
+  const full = 'npm warn tar TAR_ENTRY_ERROR ENOSPC: no space left on device, write';
+  program('npm', `${NPM}\necho "npm warn deprecated a"\necho "${full}" >&2\necho "${full}" >&2`);
+  const { status, stderr } = await run('podwire');
+  expect(status).toBe(3);
+  expect(stderr).toBe(
+    "Installing Podwire's dependencies (once)...\n" +
+      `Could not install Podwire's dependencies: \`npm install\` in ${root} ended with status 0, saying:\n` +
+      `  ${full}\nThe disk is full. Make room (about 700 MB) and run the same command again.\n`,
+  );
+  expect(existsSync(path.join(root, 'node_modules'))).toBe(false);
+  program('npm', NPM);
+  expect((await run('podwire')).stdout).toBe('podwire\n');
+});
+
 test('a machine without npm is told where to get it', async () => {
   rmSync(path.join(bin, 'npm'));
   expect((await run('podwire')).stderr).toBe(
