@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 /* Each answer takes a page of the socket's buffer. */
-enum { AT_ONCE = 48, MESSAGE_SIZE = 128, ANSWER_SIZE = 1 << 13, BUFFER_SIZE = 1 << 20, MAX_NODES = 16 };
+enum { AT_ONCE = 48, MESSAGE_SIZE = 128, ANSWER_SIZE = 1 << 13, BUFFER_SIZE = 1 << 20 };
 
 /* A flow passes a few nodes, and each of them translates it once. */
 enum { MAX_ROUNDS = 8, RESET_WITHIN_MS = 200 };
@@ -198,14 +198,14 @@ static int open_table(const char *init)
 void forget_flows(uint8_t number, struct sockaddr_in from, const struct sockaddr_in *to, int count, char **inits)
 {
 	struct tuples flows = {0};
-	int tables[MAX_NODES], nodes = 0, first = ntohs(from.sin_port);
+	int nodes = 0, first = ntohs(from.sin_port);
 	long deadline = now_ms() + RESET_WITHIN_MS;
 	protocol = number;
-	for (; inits[nodes]; nodes++) {
-		if (nodes == MAX_NODES)
-			die("forget: more than %d nodes", MAX_NODES);
-		tables[nodes] = open_table(inits[nodes]);
-	}
+	while (inits[nodes])
+		nodes++;
+	int tables[nodes + 1];
+	for (int node = 0; node < nodes; node++)
+		tables[node] = open_table(inits[node]);
 	for (int i = 0; i < count; i++)
 		add_tuple(&flows, (struct tuple){from.sin_addr, to->sin_addr, htons(first + i), to->sin_port});
 	for (int round = 0; round < MAX_ROUNDS && flows.count > 0; round++) {
