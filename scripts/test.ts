@@ -1,6 +1,6 @@
 /**
  * `npm test`: everything, on real testbeds. `npm test -- --lab 03` proves one lab alone, and `--seed NAME` does it with the
- * addresses of that seed. Other arguments go to jest: `npm test -- --testPathPatterns cli`.
+ * addresses of that seed. Other words go to jest, which runs the test files whose names have one: `npm test -- cli`.
  */
 import { prepare } from '../harness/src/setup/prepare.ts';
 import { stderrTerminal } from '../harness/src/setup/terminal.ts';
