@@ -17,11 +17,11 @@ export default {
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['**/*.test.ts'] },
     // What needs an engine. Testbeds of one file run side by side; so do two files.
-    { ...shared, displayName: 'testbed', testMatch: ['**/*.testbed.ts'] },
+    { ...shared, displayName: 'testbed', testMatch: ['**/*.testbed.ts', '!**/lab-proof.testbed.ts'] },
+    { ...shared, displayName: 'proof', testMatch: ['<rootDir>/harness/test/lab-proof.testbed.ts'] },
     // What needs a browser too. `npm test` builds the site before.
     { ...shared, displayName: 'browser', testMatch: ['<rootDir>/site/test/*.browser.ts'] },
   ],
-  testSequencer: '<rootDir>/harness/test/longest-first.js',
   maxWorkers: 2,
   maxConcurrency: 3,
   testTimeout: 120_000,

@@ -15,7 +15,7 @@ await ensureSite();
 terminal.clear();
 await runJest(
   'Pages and bench',
-  ['--selectProjects', 'browser', '--testPathPatterns', '(pages|bench).browser'],
+  [['--selectProjects', 'browser', '--testPathPatterns', '(pages|bench).browser']],
   {
     PODWIRE_SCREENSHOTS: '1',
   },

@@ -32,14 +32,14 @@ const env = {
   ...(values.lab ? { PODWIRE_LABS: values.lab } : {}),
 };
 if (values.lab) {
-  await runJest(
-    `The proof of lab ${values.lab}`,
-    ['--selectProjects', 'testbed', '--testPathPatterns', 'lab-proof', '--verbose'],
-    env,
-  );
+  await runJest(`The proof of lab ${values.lab}`, [['--selectProjects', 'proof', '--verbose']], env);
 } else {
   await run('Format and lint', 'npx', ['biome', 'check', '--error-on-warnings']);
   await run('Types', 'npx', ['tsc', '--noEmit']);
   await run('Types of the site', 'npx', ['tsc', '--noEmit', '-p', 'site']);
-  await runJest('All tests', ['--verbose', ...positionals], env);
+  // The proof asks with the patience of a learner's machine. Beside it, no test starves the processors on purpose.
+  const besides = ['--selectProjects', 'unit', 'testbed', 'browser', '--verbose'];
+  const proof = ['--selectProjects', 'proof', '--verbose'];
+  const parts = positionals.length > 0 ? [['--verbose', ...positionals]] : [besides, proof];
+  await runJest('All tests', parts, env);
 }

@@ -66,13 +66,29 @@ function firstLines(text: string): string[] {
     .map((line) => `  ${line}`);
 }
 
-/** Runs jest, names what failed, and prints, as the last line, `N passed, N failed`. */
+/**
+ * Runs jest for one part after the other, names what failed, and prints, as the last line, `N passed, N failed`.
+ *
+ * @param parts jest's arguments, for each
+ */
 export async function runJest(
   title: string,
-  args: readonly string[],
+  parts: readonly (readonly string[])[],
   env: Record<string, string> = {},
 ): Promise<void> {
   process.stderr.write(`\n${title}\n`);
+  const results: JestResult[] = [];
+  for (const args of parts) results.push(await runPart(args, env));
+  const sum = (count: (result: JestResult) => number) =>
+    results.reduce((total, each) => total + count(each), 0);
+  const failed = sum(
+    ({ numFailedTests, numRuntimeErrorTestSuites }) => numFailedTests + numRuntimeErrorTestSuites,
+  );
+  for (const line of results.flatMap(describeFailures)) process.stdout.write(`${line}\n`);
+  process.stdout.write(`\n${sum(({ numPassedTests }) => numPassedTests)} passed, ${failed} failed\n`);
+}
+
+async function runPart(args: readonly string[], env: Record<string, string>): Promise<JestResult> {
   const directory = await mkdtemp(path.join(tmpdir(), 'podwire-jest-'));
   const outputFile = path.join(directory, 'result.json');
   try {
@@ -93,11 +109,8 @@ export async function runJest(
         env: { ...env, TESTCONTAINERS_RYUK_DISABLED: 'true' },
       },
     );
-    const result = JSON.parse(await readFile(outputFile, 'utf8')) as JestResult;
-    const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-    for (const line of describeFailures(result)) process.stdout.write(`${line}\n`);
-    process.stdout.write(`\n${result.numPassedTests} passed, ${failed} failed\n`);
     if (exitCode !== 0) process.exitCode = 1;
+    return JSON.parse(await readFile(outputFile, 'utf8')) as JestResult;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

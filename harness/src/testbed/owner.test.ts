@@ -28,6 +28,9 @@ test('one that has ended is gone, also while its parent has not asked how', asyn
   });
   try {
     const pid = Number(String((await once(parent.stdout, 'data'))[0]));
+    // The shell would ask: only when an echo comes has `cat` taken its place.
+    parent.stdin.write('echo');
+    await once(parent.stdout, 'data');
     const described = describeProcess(pid);
     process.kill(pid);
     for (let tries = 0; tries < 200; tries++) {
