@@ -211,6 +211,47 @@ test.concurrent('a testbed that is taken away under a submission is not its fail
   expect(verdicts).toEqual([expect.objectContaining({ status: 'graded', score: 1, attempts: 2 })]);
 });
 
+test.concurrent('containers serve again where a grading went its ordinary way, and only there', async () => {
+  const seed = 'served again';
+  const created = new Set<string>();
+  const events = await docker.getEvents({
+    filters: { type: ['container'], event: ['create'], label: [`${LABEL.seed}=${seed}`] },
+  });
+  events.on('data', (line: Buffer) => {
+    for (const [, id] of line.toString().matchAll(/"Actor":{"ID":"(\w+)"/g)) created.add(id ?? '');
+  });
+  const endless = [{ host: 'node1', commands: 'sleep 1000' }];
+  const tasks = [fences, [], fences, endless, fences, fences].map((scripts, index) => ({
+    subject: { submission: `${index}`, student: null, lab: '03', seed },
+    plan: planAddresses(lab.topology, seed),
+    submission: { scripts: scripts.map((script) => ({ ...script, source: 'x' })), notes: [] },
+  }));
+  const scores: (number | null)[] = [];
+  try {
+    await gradeAll(docker, tasks, {
+      lab,
+      image,
+      jobs: 1,
+      timeLimitMs: 5_000,
+      signal: new AbortController().signal,
+      onVerdict: async (_task, { score }) => {
+        scores.push(score);
+      },
+    });
+    expect(scores).toEqual([1, 0, 1, 0, 1, 1]);
+    // Two testbeds take turns; the one whose submission took all its time does not serve a third.
+    const containers = 1 + Object.keys(lab.topology.nodes).length;
+    await until(
+      'the engine has told of all',
+      () => created.size,
+      (count) => count >= 3 * containers,
+    );
+    expect(created.size).toBe(3 * containers);
+  } finally {
+    (events as unknown as { destroy(): void }).destroy();
+  }
+});
+
 test.concurrent('who was kept from running beside others is graded once more, alone', async () => {
   // After vfork (58) the kernel lets the parent wait for its child in a way that no signal of a learner's ends.
   const commands: Readonly<Record<string, string>> = {

@@ -15,6 +15,7 @@ import {
   removeContainer,
 } from '../src/testbed/containers.ts';
 import type { Docker } from '../src/testbed/docker.ts';
+import { makeFresh } from '../src/testbed/ephemeral.ts';
 import { ephemeralTestbed } from '../src/testbed/identity.ts';
 import { findTestbed, findTestbeds } from '../src/testbed/inventory.ts';
 import { openTestbed, type Testbed } from '../src/testbed/testbed.ts';
@@ -386,6 +387,57 @@ describe('reset', () => {
     );
     await using _again = await reset(docker, blueprint);
     expect((await findTestbed(docker, blueprint.identity.id))?.state).toBe('ready');
+  });
+});
+
+describe('renewal for the next submission', () => {
+  const freshOf = (seed: string | null) =>
+    makeFresh(
+      docker,
+      { lab: '00', topology: twoNodes, plan: planAddresses(twoNodes, seed), image, start: [] },
+      new AbortController().signal,
+    );
+
+  test.concurrent('makes what new containers would be, of another plan', async () => {
+    const [wanted, used] = await Promise.all([freshOf('bob'), freshOf(null)]);
+    try {
+      const before = await idsOf(used.testbed.identity.id);
+      await mustAsLearner(used.testbed, 'node1', CLUTTER);
+      expect(wanted.testbed.plan.variables).not.toEqual(used.testbed.plan.variables);
+      const again = await used.renew(wanted.testbed.plan);
+      for (const node of ['node1', 'node2'])
+        expect(await learnersView(again.testbed, node)).toEqual(await learnersView(wanted.testbed, node));
+      expect(again.testbed.identity).toMatchObject({ id: used.testbed.identity.id, seed: 'bob' });
+      expect(again.cpuMsBefore).toBeGreaterThan(0);
+      expect(await idsOf(used.testbed.identity.id)).toEqual(before);
+      const { variables } = again.testbed.plan;
+      expect((await learner(again.testbed, 'node1', `ping -c1 -W2 ${variables.NODE2_IP}`)).exitCode).toBe(0);
+    } finally {
+      await Promise.all([wanted.remove(), used.remove()]);
+    }
+    expect(await containersOf(docker, used.testbed.identity.id)).toEqual([]);
+  });
+
+  const inContainer = async (testbed: Testbed, ...argv: string[]) => {
+    const id = (await idsOf(testbed.identity.id))[`/${containerName(testbed.identity.id, 'node1')}`] ?? '';
+    const exec = await docker.getContainer(id).exec({ Cmd: argv });
+    (await exec.start({ Detach: true })).resume();
+  };
+  const remains: Readonly<Record<string, (testbed: Testbed) => Promise<unknown>>> = {
+    'a process is left outside of the world': (testbed) => inContainer(testbed, 'sleep', '1000'),
+    'a process is left in the fabric': async (testbed) => {
+      testbed.startInFabric(['sleep', '1000']).done.catch(() => {});
+    },
+    'a process was killed for lack of memory': (testbed) => learner(testbed, 'node1', 'tail /dev/zero'),
+  };
+  test.concurrent.each(Object.keys(remains))('is refused where %s', async (what) => {
+    const used = await freshOf(null);
+    try {
+      await remains[what]?.(used.testbed);
+      await expect(used.renew(used.testbed.plan)).rejects.toThrow('Something is left in the containers');
+    } finally {
+      await used.remove();
+    }
   });
 });
 

@@ -1,10 +1,10 @@
-/** Grades many submissions side by side, each in a fresh testbed that is made while others are graded. */
+/** Grades many submissions side by side, each in a fresh testbed that is made ready while others are graded. */
 import { errorText } from '../errors.ts';
 import type { LoadedLab } from '../lab/load-lab.ts';
 import type { Docker } from '../testbed/docker.ts';
 import { type FreshTestbed, makeFresh } from '../testbed/ephemeral.ts';
 import type { AddressPlan } from '../topology/plan.ts';
-import { type Attempt, gradeOne } from './grade-one.ts';
+import { type Attempt, gradeOne, NOTHING } from './grade-one.ts';
 import type { Graded } from './graded.ts';
 import { judge, type Subject } from './judge.ts';
 import { asOwnDoing, endedTwice, failedAlike, guideSubmission } from './second-verdict.ts';
@@ -87,13 +87,15 @@ async function tryOnce(
     fresh = await making;
   } catch (error) {
     signal.throwIfAborted();
-    const nothing = { report: null, steps: [], notes: [], killed: [], waited: false };
-    return { ...nothing, began: false, error: errorText(error) };
+    return { ...NOTHING, error: errorText(error) };
   }
+  let clean = false;
   try {
-    return await gradeOne(docker, lab, fresh.testbed, task.submission, { timeLimitMs, signal });
+    const attempt = await gradeOne(docker, lab, fresh, task.submission, { timeLimitMs, signal });
+    clean = attempt.clean;
+    return attempt;
   } finally {
-    testbeds.giveBack(making, fresh);
+    testbeds.giveBack(making, fresh, clean);
   }
 }
 
@@ -124,13 +126,19 @@ async function secondVerdict(
 /** The guide's commands take a few seconds. */
 const CONTROL_LIMIT_MS = 60_000;
 
-/** The testbeds of one grading: made ahead, handed out once, removed in the background. */
+/**
+ * The testbeds of one grading: made ahead, handed out once, and then made anew for the next or removed, in the
+ * background.
+ */
 class Testbeds implements AsyncDisposable {
   readonly #docker: Docker;
   readonly #options: GradeAllOptions;
   readonly #ahead = new Map<Task, Promise<FreshTestbed>>();
   readonly #standing = new Set<Promise<FreshTestbed>>();
   readonly #removing = new Set<Promise<void>>();
+  /** Those whose grading went its ordinary way. */
+  readonly #used: FreshTestbed[] = [];
+  readonly #renewing = new Set<FreshTestbed>();
   readonly #abort: () => void;
 
   constructor(docker: Docker, options: GradeAllOptions) {
@@ -138,6 +146,7 @@ class Testbeds implements AsyncDisposable {
     this.#options = options;
     // What runs in a testbed ends with it: this is how Ctrl-C reaches commands and checks in flight.
     this.#abort = () => {
+      for (const used of this.#renewing) used.remove().catch(() => {});
       for (const making of this.#standing) making.then((fresh) => fresh.remove()).catch(() => {});
     };
     options.signal.addEventListener('abort', this.#abort);
@@ -145,17 +154,62 @@ class Testbeds implements AsyncDisposable {
 
   prepare(task: Task): void {
     if (this.#ahead.has(task) || this.#options.signal.aborted) return;
-    this.#ahead.set(task, this.#make(task));
+    const used = this.#used.pop();
+    this.#ahead.set(task, this.#stand(used ? this.#renew(used, task) : this.#make(task)));
   }
 
+  /** One that was not prepared is made of new containers. */
   take(task: Task): Promise<FreshTestbed> {
-    const prepared = this.#ahead.get(task) ?? this.#make(task);
+    const prepared = this.#ahead.get(task) ?? this.#stand(this.#make(task));
     this.#ahead.delete(task);
     return prepared;
   }
 
-  giveBack(making: Promise<FreshTestbed>, fresh: FreshTestbed): void {
+  giveBack(making: Promise<FreshTestbed>, fresh: FreshTestbed, clean: boolean): void {
     this.#standing.delete(making);
+    if (clean && !this.#options.signal.aborted) this.#used.push(fresh);
+    else this.#remove(fresh);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    for (const fresh of this.#used.splice(0)) this.#remove(fresh);
+    for (const making of [...this.#standing]) {
+      await making.then(
+        (fresh) => this.giveBack(making, fresh, false),
+        () => {},
+      );
+    }
+    await Promise.all(this.#removing);
+  }
+
+  #stand(making: Promise<FreshTestbed>): Promise<FreshTestbed> {
+    this.#standing.add(making);
+    // Whoever takes it hears of its failure; one that nobody takes any more does not matter.
+    making.catch(() => this.#standing.delete(making));
+    return making;
+  }
+
+  #make(task: Task): Promise<FreshTestbed> {
+    const { lab, image, signal } = this.#options;
+    const { number, topology, start } = lab;
+    return makeFresh(this.#docker, { lab: number, topology, plan: task.plan, image, start }, signal);
+  }
+
+  /** Containers in which something is left, or may be, do not serve again. */
+  async #renew(used: FreshTestbed, task: Task): Promise<FreshTestbed> {
+    this.#renewing.add(used);
+    try {
+      return await used.renew(task.plan);
+    } catch {
+      this.#remove(used);
+      return await this.#make(task);
+    } finally {
+      this.#renewing.delete(used);
+    }
+  }
+
+  #remove(fresh: FreshTestbed): void {
     const removing = fresh
       .remove()
       .catch((error: unknown) =>
@@ -165,26 +219,5 @@ class Testbeds implements AsyncDisposable {
       )
       .finally(() => this.#removing.delete(removing));
     this.#removing.add(removing);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#options.signal.removeEventListener('abort', this.#abort);
-    for (const making of [...this.#standing]) {
-      await making.then(
-        (fresh) => this.giveBack(making, fresh),
-        () => {},
-      );
-    }
-    await Promise.all(this.#removing);
-  }
-
-  #make(task: Task): Promise<FreshTestbed> {
-    const { lab, image, signal } = this.#options;
-    const { number, topology, start } = lab;
-    const making = makeFresh(this.#docker, { lab: number, topology, plan: task.plan, image, start }, signal);
-    this.#standing.add(making);
-    // Whoever takes it hears of its failure; one that nobody takes any more does not matter.
-    making.catch(() => this.#standing.delete(making));
-    return making;
   }
 }

@@ -5,6 +5,7 @@ import type { LoadedLab } from '../lab/load-lab.ts';
 import { readTicks } from '../probes/left-running.ts';
 import type { Docker } from '../testbed/docker.ts';
 import { type EndedNode, findEndedNodes } from '../testbed/ended-nodes.ts';
+import type { FreshTestbed } from '../testbed/ephemeral.ts';
 import { cpuTimeOf, readUse } from '../testbed/node-use.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { applySubmission } from './apply-submission.ts';
@@ -32,7 +33,20 @@ export interface Attempt {
   readonly killed: readonly string[];
   /** Its time was up though it had hardly run: it was kept from running, perhaps by what others did to the machine. */
   readonly waited: boolean;
+  /** Everything went its ordinary way and came to rest: the testbed's containers may serve again. */
+  readonly clean: boolean;
 }
+
+/** What an attempt came to that did not begin. */
+export const NOTHING: Omit<Attempt, 'error'> = {
+  report: null,
+  steps: [],
+  notes: [],
+  began: false,
+  killed: [],
+  waited: false,
+  clean: false,
+};
 
 /** Of its time, a submission that computes gets more than this. */
 const RAN_SHARE = 0.25;
@@ -44,7 +58,7 @@ const CHECKING_LIMIT_MS = 120_000;
 export async function gradeOne(
   docker: Docker,
   lab: LoadedLab,
-  testbed: Testbed,
+  { testbed, cpuMsBefore }: Pick<FreshTestbed, 'testbed' | 'cpuMsBefore'>,
   submission: Submission,
   { timeLimitMs, signal }: GradeOneOptions,
 ): Promise<Attempt> {
@@ -63,7 +77,8 @@ export async function gradeOne(
     const ended = await findEndedNodes(docker, testbed);
     if (ended.length > 0) return endedAttempt(lab, testbed, steps, ended);
     const timeWasUp = steps.some(({ outcome }) => outcome === 'time-limit');
-    const waited = timeWasUp && stalled && cpuTimeOf(await readUse(testbed)) < RAN_SHARE * timeLimitMs;
+    const ranMs = async () => cpuTimeOf(await readUse(testbed)) - cpuMsBefore;
+    const waited = timeWasUp && stalled && (await ranMs()) < RAN_SHARE * timeLimitMs;
     const { report, leftRunning, passing, unstable } = await checkUntilSettled(lab, testbed, {
       since,
       signal: stop,
@@ -84,13 +99,14 @@ export async function gradeOne(
       error: error ? `the check "${error.id}" could not be made: ${error.observed}` : null,
       killed: [],
       waited: waited && !whole,
+      clean: !error && unstable.length === 0 && steps.every(({ outcome }) => outcome === 'ended'),
     };
   } catch (error) {
     signal?.throwIfAborted();
     const ended = await findEndedNodes(docker, testbed).catch(() => []);
     if (ended.length > 0) return endedAttempt(lab, testbed, steps, ended);
     const text = limit.aborted ? `checking took longer than ${CHECKING_LIMIT_MS / 1000} s` : errorText(error);
-    return { report: null, steps, notes: [], began: true, error: text, killed: [], waited: false };
+    return { ...NOTHING, steps, began: true, error: text };
   }
 }
 
@@ -121,6 +137,7 @@ function endedAttempt(
     error: ownDoing ? null : `${killed.join(', ')} was ended from outside`,
     killed: ownDoing ? [] : killed,
     waited: false,
+    clean: false,
   };
 }
 

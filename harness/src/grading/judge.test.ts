@@ -25,7 +25,16 @@ function attempt(verdicts: readonly Verdict[], error: string | null = null): Att
     }),
   );
   const report = { lab: '03', seed: null, passed: 0, total: 4, durationMs: 1, checks };
-  return { report, steps: [], notes: [], error, began: true, killed: [], waited: false };
+  return {
+    report,
+    steps: [],
+    notes: [],
+    error,
+    began: true,
+    killed: [],
+    waited: false,
+    clean: error === null,
+  };
 }
 
 test('a check counts as much as it weighs; blocked is not reached, skipped leaves the total', () => {

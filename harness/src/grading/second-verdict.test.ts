@@ -12,7 +12,17 @@ const lab = {
 } as unknown as LoadedLab;
 
 function failed(error: string, more: Partial<Attempt> = {}): Attempt {
-  return { report: null, steps: [], notes: [], error, began: true, killed: [], waited: false, ...more };
+  return {
+    report: null,
+    steps: [],
+    notes: [],
+    error,
+    began: true,
+    killed: [],
+    waited: false,
+    clean: error === null,
+    ...more,
+  };
 }
 
 function erring(id: string, observed = 'it broke'): Attempt {

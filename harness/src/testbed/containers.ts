@@ -12,6 +12,7 @@ export const LABEL = {
   node: 'podwire.node',
   /** On a fabric: the names of its nodes. */
   nodes: 'podwire.nodes',
+  /** Of the first work it served. */
   seed: 'podwire.seed',
   /** What the testbed was made from: topology, plan and image. */
   fingerprint: 'podwire.fingerprint',

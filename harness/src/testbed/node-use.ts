@@ -10,15 +10,18 @@ export interface NodeUse {
 }
 
 /**
- * The control group of each container, as its first process sees it; a learner has other mounts. The engine would
- * tell the same, but takes a second to do so.
+ * Reads `tasks` and `usage`, in nanoseconds, from the control groups of a container under `$groups`, of version 1 or 2:
+ * as its first process sees them; a learner has other mounts. The engine would tell the same, but takes a second to do so.
  */
+export const READ_TASKS_AND_CPU = `
+  read -r tasks <$groups/pids/pids.current || read -r tasks <$groups/pids.current
+  read -r usage <$groups/cpuacct/cpuacct.usage || { read -r _ usage <$groups/cpu.stat && usage=$((usage * 1000)); }`;
+
 const READ = `
 for init in "$@"; do
   groups=/proc/$init/root/sys/fs/cgroup
   tasks=0 usage=0
-  read -r tasks <$groups/pids/pids.current || read -r tasks <$groups/pids.current
-  read -r usage <$groups/cpuacct/cpuacct.usage || { read -r _ usage <$groups/cpu.stat && usage=$((usage * 1000)); }
+  ${READ_TASKS_AND_CPU}
   echo "\${tasks:-0} \${usage:-0}"
 done 2>/dev/null
 exit 0`;

@@ -19,13 +19,13 @@ export class Testbed {
   readonly session: FabricSession;
   /** What was tried of its kernel (features.ts). */
   readonly trials: Trials = new Map();
-  readonly #inits: NodeInits;
+  readonly inits: NodeInits;
 
   constructor(identity: TestbedIdentity, plan: AddressPlan, session: FabricSession, inits: NodeInits) {
     this.identity = identity;
     this.plan = plan;
     this.session = session;
-    this.#inits = inits;
+    this.inits = inits;
   }
 
   host(name: string): Host {
@@ -60,19 +60,19 @@ export class Testbed {
 
   /** Sees to it that the plan's servers stand, and says how each does, by the name of its host. */
   standApps(): Promise<Map<string, AppState>> {
-    return standApps(this.session, this.plan, this.#inits);
+    return standApps(this.session, this.plan, this.inits);
   }
 
   /** The pid of a node container's init, as the engine's host numbers it. */
   initOf(node: string): number {
-    const init = this.#inits[node];
+    const init = this.inits[node];
     if (init === undefined)
       throw new TestbedError(`There is no node "${node}" in testbed ${this.identity.id}.`);
     return init;
   }
 
   get nodes(): readonly string[] {
-    return Object.keys(this.#inits);
+    return Object.keys(this.inits);
   }
 
   get pods(): readonly string[] {

@@ -20,7 +20,7 @@ import type { Docker } from './docker.ts';
 import { engineText } from './engine-error.ts';
 import { commandWords, fingerprintOf, labelsOf, type TestbedIdentity } from './identity.ts';
 import { BUILDING, FABRIC, type FoundTestbed, findTestbed } from './inventory.ts';
-import { asLoss, describeLoss, LostStateError, openSession, openTestbed, type Testbed } from './testbed.ts';
+import { asLoss, describeLoss, LostStateError, openSession, openTestbed, Testbed } from './testbed.ts';
 import { clearFabric, wire } from './wiring.ts';
 
 export interface Blueprint {
@@ -138,11 +138,7 @@ export async function reset(docker: Docker, blueprint: Blueprint, options: UpOpt
     return await undoing(docker, right, async () => {
       try {
         const testbed = await openSession(docker, blueprint.identity, blueprint.plan, { nodes, fabric });
-        await Promise.all([
-          clearFabric(testbed.session),
-          ...testbed.nodes.map((node) => testbed.session.askInit(testbed.initOf(node), 'n')),
-        ]);
-        await complete(docker, blueprint, testbed, options);
+        await beginAgain(docker, blueprint, testbed, options);
         await removeContainer(docker, right[0] ?? '');
         return testbed;
       } catch (error) {
@@ -155,6 +151,36 @@ export async function reset(docker: Docker, blueprint: Blueprint, options: UpOpt
     if (!(error instanceof LostStateError)) throw error;
     return (await bringUp(docker, blueprint, options))[0];
   }
+}
+
+/**
+ * The same for a testbed that nobody else has, with its session kept; `blueprint` may have another plan of the same
+ * topology.
+ *
+ * @throws {TestbedError} when it cannot be done; then the session is closed, and the containers are the caller's to remove.
+ */
+export async function renew(
+  docker: Docker,
+  blueprint: Blueprint,
+  { session, inits }: Testbed,
+): Promise<Testbed> {
+  const testbed = new Testbed(blueprint.identity, blueprint.plan, session, inits);
+  await beginAgain(docker, blueprint, testbed, {});
+  return testbed;
+}
+
+/** An empty fabric and a new world in every node, and then what makes a testbed of bare containers. */
+async function beginAgain(
+  docker: Docker,
+  blueprint: Blueprint,
+  testbed: Testbed,
+  options: UpOptions,
+): Promise<void> {
+  await Promise.all([
+    clearFabric(testbed.session),
+    ...testbed.nodes.map((node) => testbed.session.askInit(testbed.initOf(node), 'n')),
+  ]);
+  await complete(docker, blueprint, testbed, options);
 }
 
 /** Null when it had lost its state: then it is removed, and a new one may be made. */
@@ -326,9 +352,8 @@ async function complete(
   options: UpOptions,
 ): Promise<void> {
   try {
-    const inits = Object.fromEntries(testbed.nodes.map((node) => [node, testbed.initOf(node)]));
     options.onStep?.('Wiring the testbed');
-    await wire(testbed.session, topology, plan, inits);
+    await wire(testbed.session, topology, plan, testbed.inits);
     for (const { host, commands } of start) {
       const argv = ['bash', '-e', '-c', commands];
       const { exitCode, stderr } = await testbed.runAsLearner(testbed.host(host), argv);
