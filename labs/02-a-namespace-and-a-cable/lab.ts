@@ -98,6 +98,8 @@ export default defineLab({
       ],
       async run(network) {
         const { NODE1_IP = '' } = network.plan.variables;
+        // That the node has asked the pod is not enough: the pod has to find the node by itself.
+        await network.forgetNeighboursOf('pod/a');
         await network.expectReach('pod/a', 'node1', NODE1_IP);
       },
     },

@@ -8,6 +8,7 @@ import type { Catalog, SourcePage } from '../content/catalog';
 
 interface Node {
   type: string;
+  depth?: number;
   value?: string;
   lang?: string | null;
   meta?: string | null;
@@ -35,6 +36,7 @@ export default function showLabs() {
           services: diagram.services.join('\n'),
         }),
       );
+    tree.children = keepParts(tree.children ?? []);
   };
 }
 
@@ -135,6 +137,37 @@ function frameQuestions(nodes: readonly Node[]): Node[] {
     at = end;
   }
   return framed;
+}
+
+/**
+ * What follows a heading of a part is one element, which a browser does not lay out before somebody comes near
+ * (text.css, .part). Headings stay outside: the table of contents looks where each of them is.
+ */
+function keepParts(nodes: readonly Node[]): Node[] {
+  const kept: Node[] = [];
+  let part: Node[] | null = null;
+  for (const node of nodes) {
+    if (isPartHeading(node)) {
+      part = null;
+      kept.push(node);
+    } else if (part) {
+      part.push(node);
+    } else if (isPartHeading(kept.at(-1))) {
+      part = [node];
+      kept.push({
+        type: 'paragraph',
+        children: part,
+        data: { hName: 'div', hProperties: { className: 'part' } },
+      });
+    } else {
+      kept.push(node);
+    }
+  }
+  return kept;
+}
+
+function isPartHeading(node: Node | undefined): boolean {
+  return node?.type === 'heading' && node.depth === 2;
 }
 
 /** A paragraph that begins "**Predict first.**" */

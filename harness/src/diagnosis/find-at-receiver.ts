@@ -63,8 +63,13 @@ async function findDuplicateMac(evidence: Evidence, host: Host, target: Interfac
   for (const other of others) {
     const twin = (await evidence.interfaces(other)).find(({ mac, up }) => mac === target.mac && up);
     if (twin) {
-      const text = `${target.name} in ${hostName(host)} and ${twin.name} in ${hostName(other)} both have the MAC address ${target.mac}`;
-      return cause('duplicate-mac', host, text);
+      // In one order, whichever of them was asked: it is one mistake.
+      const ends = [
+        { at: host, text: `${target.name} in ${hostName(host)}` },
+        { at: other, text: `${twin.name} in ${hostName(other)}` },
+      ].sort((one, another) => (hostName(one.at) < hostName(another.at) ? -1 : 1));
+      const text = `${ends.map((end) => end.text).join(' and ')} both have the MAC address ${target.mac}`;
+      return cause('duplicate-mac', ends[0]?.at ?? host, text);
     }
   }
   return null;

@@ -7,13 +7,7 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { RefusedError } from '../testbed/session.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { type Cable, traceCable } from './cable.ts';
-import {
-  forgetLearnedNeighbours,
-  type Interface,
-  readInterfaces,
-  readNeighbours,
-  readRoute,
-} from './kernel-state.ts';
+import { type Interface, readInterfaces, readNeighbours, readRoute } from './kernel-state.ts';
 import type { Network } from './network.ts';
 import type { PodSymptom } from './pod-symptom.ts';
 import { ask } from './reach.ts';
@@ -87,10 +81,10 @@ export async function expectPlannedAddress({ testbed, plan }: Network, pod: stri
  * What the pod sends to an address far away arrives at the node: it leaves by the cable, in a frame with a
  * MAC address of the node's. It does not matter whether a gateway is named, or the node answers ARP for all.
  */
-export async function expectNodeAsWayOut({ testbed }: Network, pod: string): Promise<void> {
+export async function expectNodeAsWayOut(network: Network, pod: string): Promise<void> {
+  const { testbed } = network;
   const host = testbed.host(pod);
-  // What the node itself asked by ARP has told the pod where the node is: the pod has to be able to ask.
-  await forgetLearnedNeighbours(testbed, host);
+  await network.forgetNeighboursOf(pod);
   await Promise.all(farAddresses().map((address) => expectHandedToNode(testbed, host, address)));
 }
 

@@ -84,6 +84,13 @@ export class Network {
         await this.#noAnswer(protocol, from, to, target, outcome),
       );
     }
+    const twin = await this.#twinOf(to);
+    if (!twin) return;
+    throw new CheckFailure(
+      `an answer from ${to} at ${target}, whoever spoke last`,
+      `an answer by chance: ${twin} has the same MAC address behind the same bridge`,
+      await this.#noAnswer('icmp', from, to, target, { kind: 'timeout', client: null, ttl: null }),
+    );
   }
 
   /** The server sees the client's own address: nobody rewrote it on the way. */
@@ -303,6 +310,16 @@ export class Network {
     }
   }
 
+  /**
+   * Forgets once more whom a host has learned, the first time in a run: what others asked it by ARP meanwhile has told
+   * it where they are, and it has to be able to ask. Checks that run side by side and depend on it begin with it.
+   */
+  forgetNeighboursOf(name: string): Promise<void> {
+    return this.#once(`forgotten neighbours of ${name}`, () =>
+      forgetLearnedNeighbours(this.testbed, this.testbed.host(name)),
+    );
+  }
+
   /** The address by which the others know a host: a pod's from its node's range, or else its first one. */
   async addressOf(name: string): Promise<string> {
     const host = this.testbed.host(name);
@@ -399,6 +416,26 @@ export class Network {
     ]);
     const router = node.find(({ mac }) => entry !== undefined && mac === entry.mac);
     return router ? `${router.name} of ${from.node}` : null;
+  }
+
+  /** The pod that shares a MAC address with this one: their bridge sends frames for both to whoever spoke last. */
+  async #twinOf(name: string): Promise<string | null> {
+    const host = this.testbed.host(name);
+    if (!host.pod) return null;
+    const others = this.#podNames(host.node).filter((pod) => pod !== name);
+    const [own, node, ...theirs] = await Promise.all(
+      [host, { node: host.node, pod: '' }, ...others.map((pod) => this.testbed.host(pod))].map((each) =>
+        // A pod that is not there is nobody's twin.
+        this.#interfaces(each).catch((): Interface[] => []),
+      ),
+    );
+    const behind = (ends: readonly Interface[] = []) =>
+      ends.flatMap((end) => {
+        const { bridge } = traceCable(end, node ?? []);
+        return bridge && end.up ? [`${bridge.name} ${end.mac}`] : [];
+      });
+    const taken = behind(own);
+    return others.find((_, index) => behind(theirs[index]).some((each) => taken.includes(each))) ?? null;
   }
 
   async #addresses(host: Host): Promise<string[]> {
