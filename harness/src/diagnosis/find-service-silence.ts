@@ -9,14 +9,20 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { findReversePath } from './find-at-receiver.ts';
 import { findOneWay } from './find-between-nodes.ts';
-import { dropperIn, type SentAgain } from './find-in-filters.ts';
+import { dropperIn } from './find-in-filters.ts';
 import { explainNoRoute } from './find-no-route.ts';
 import { findOnPath } from './find-on-path.ts';
-import { askAgain, describePort, explainOtherTarget, explainStranger, nodeOf } from './find-service.ts';
+import {
+  askAgain,
+  describePort,
+  explainOtherTarget,
+  explainStranger,
+  findWrongTarget,
+  nodeOf,
+} from './find-service.ts';
 import { findBypassingBridge, findHairpin } from './find-service-on-bridge.ts';
 import { findUntranslated } from './find-service-untranslated.ts';
 import { addressesOf, flowsOf, serviceOf, sortFlows } from './service-flows.ts';
-import { targetsIn } from './service-rules.ts';
 
 type Found = NamedCause | null;
 
@@ -61,11 +67,11 @@ export async function findServiceSilence(
   const seen = await askAgain(evidence, asked, silent);
   const dropper = dropperIn(seen);
   if (dropper) return dropper;
-  // A flow whose first answer is a refusal is gone from the table at once (nf_conntrack_proto_tcp.c): ask the rules.
-  const refused = outcome === 'refused' || outcome === 'reset';
-  const wrongTarget = refused ? await findWrongTarget(evidence, asked, seen) : null;
+  // A flow whose first answer is a refusal is gone from the table at once (nf_conntrack_proto_tcp.c), and one that waits
+  // behind a bridge for an answer by ARP is not in it yet (br_netfilter): the rules tell of those.
+  const wrongTarget = await findWrongTarget(evidence, asked, seen);
   if (wrongTarget) return wrongTarget;
-  if (refused) return findNoListener(evidence, asked);
+  if (outcome === 'refused' || outcome === 'reset') return findNoListener(evidence, asked);
   return flows.answered.length + flows.lost.length === 0 ? findUntranslated(evidence, asked) : null;
 }
 
@@ -102,19 +108,6 @@ async function findLostBetween(
   if (back || receiver.pod) return back;
   const incoming = interfaceWith(await evidence.interfaces(receiver), returnsTo);
   return incoming ? findReversePath(evidence, receiver, incoming.name, address) : null;
-}
-
-/** A rule that was met and translates to another port or address than it should. */
-async function findWrongTarget(evidence: Evidence, asked: ServiceAsked, seen: SentAgain): Promise<Found> {
-  const endpoints = addressesOf(evidence, serviceOf(evidence, asked));
-  for (const { rule } of seen.rules.flatMap(([, met]) => met)) {
-    for (const [address, port] of targetsIn(rule)) {
-      const at = `${address}:${port ?? asked.port.port}`;
-      if (!endpoints.has(address)) return explainStranger(evidence, asked, at);
-      if ((port ?? asked.port.port) !== asked.port.targetPort) return explainOtherTarget(evidence, asked, at);
-    }
-  }
-  return null;
 }
 
 /** Nobody listens where the rules lead to. */

@@ -99,6 +99,23 @@ export async function explainOtherTarget(
   return cause('wrong-target-port', node, text);
 }
 
+/** A rule that was met and translates to another port or address than it should. */
+export async function findWrongTarget(
+  evidence: Evidence,
+  asked: ServiceAsked,
+  seen: SentAgain,
+): Promise<Found> {
+  const endpoints = addressesOf(evidence, serviceOf(evidence, asked));
+  for (const { rule } of seen.rules.flatMap(([, met]) => met)) {
+    for (const [address, port] of targetsIn(rule)) {
+      const at = `${address}:${port ?? asked.port.port}`;
+      if (!endpoints.has(address)) return explainStranger(evidence, asked, at);
+      if ((port ?? asked.port.port) !== asked.port.targetPort) return explainOtherTarget(evidence, asked, at);
+    }
+  }
+  return null;
+}
+
 async function explainTooWide(evidence: Evidence, asked: ServiceAsked, at: string): Promise<Found> {
   const node = nodeOf(asked.from);
   const named = (await readRules(evidence, node)).find(({ rule }) => rule.includes(asked.address));
@@ -116,6 +133,8 @@ async function explainUneven(
   const all = shares.reduce((sum, [, count]) => sum + count, 0);
   const missing = shares.filter(([, count]) => count === 0).map(([name]) => name);
   if (missing.length > 0) {
+    const astray = await findWrongTarget(evidence, asked, await askAgain(evidence, asked, missing));
+    if (astray) return astray;
     const text = `${node.node} sends none of ${all} connections to ${describePort(asked)} to ${missing.join(', ')}`;
     return cause('endpoint-missing', node, text);
   }

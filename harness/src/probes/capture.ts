@@ -9,6 +9,13 @@ export interface Frame {
   /** 0x0800 is IPv4, 0x0806 ARP. */
   readonly etherType: number;
   readonly packet: Packet | null;
+  readonly arp: Arp | null;
+}
+
+/** Who asks or answers, and whom (RFC 826). */
+export interface Arp {
+  readonly sender: string;
+  readonly target: string;
 }
 
 /** An IPv4 packet (RFC 791). */
@@ -136,7 +143,14 @@ function readFrame(bytes: Buffer): Frame | null {
     sourceMac: macAt(bytes, 6),
     etherType,
     packet: etherType === 0x0800 ? readPacket(bytes.subarray(ETHERNET_BYTES)) : null,
+    arp: etherType === 0x0806 ? readArp(bytes.subarray(ETHERNET_BYTES)) : null,
   };
+}
+
+/** Over Ethernet and IPv4: 8 bytes, and then a MAC address and an address of each. */
+function readArp(bytes: Buffer): Arp | null {
+  const addressAt = (at: number) => [...bytes.subarray(at, at + 4)].join('.');
+  return bytes.length < 28 ? null : { sender: addressAt(14), target: addressAt(24) };
 }
 
 function readPacket(bytes: Buffer): Packet | null {
