@@ -373,7 +373,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
             [ground.to.node]:
               `ip link add side0 type veth peer name side1\nip link set side0 up\nip link set side1 up\nip route replace ${ground.from.address}/32 dev side0\nfor name in all ${ground.tunnel ? ground.to.vtep?.name : ground.to.uplink}; do sysctl -qw net.ipv4.conf.$name.rp_filter=1; done`,
           },
-          causes: ['rp-filter'],
+          causes: ['rp-filter', 'wrong-route'],
           lostIn: [ground.to.node],
         }
       : null,

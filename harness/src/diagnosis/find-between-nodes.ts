@@ -253,7 +253,7 @@ async function explainNone(
   const down = (await evidence.interfaces(node)).find(
     (each) => !each.up && (each.kind === 'vxlan' || isUplink(evidence, node, each)),
   );
-  if (down) return cause('link-down', node, `${down.name} in ${node.node} is down, and its routes with it`);
+  if (down) return cause('link-down', node, `${down.name} in ${node.node} is down`);
   const cidr = evidence.testbed.plan.nodes[receiver.node]?.podCidr;
   const what = receiver.pod && cidr ? `${destination}, a pod of ${receiver.node} (${cidr})` : destination;
   return cause('no-route', node, `${node.node} has no route to ${what}: "${error}"`);
@@ -341,7 +341,7 @@ async function overUnderlay(
     const after = onward.kind === 'unicast' && onward.gateway ? ownerOf(evidence, onward.gateway) : null;
     if (after?.node === receiver.node) return owner;
     const down = (await evidence.interfaces(node)).find(({ kind, up }) => kind === 'vxlan' && !up);
-    if (down) return cause('link-down', node, `${down.name} in ${node.node} is down, and its routes with it`);
+    if (down) return cause('link-down', node, `${down.name} in ${node.node} is down`);
     if (plan.nodes[node.node]?.podCidr === null) {
       const unknown = `${owner.node} has no route to ${cidr}, so it does not pass on what ${node.node} sends to ${destination}`;
       return cause('no-route', { node: owner.node, pod: '' }, unknown);

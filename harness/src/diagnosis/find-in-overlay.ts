@@ -87,11 +87,20 @@ export async function findInOverlay(
     return cause('vtep-fdb-wrong', node, text);
   }
   const outer = await readRoute(testbed, node, addresses[0] ?? '');
+  const cut = (await findUplinkDown(evidence, node)) ?? (await findUplinkDown(evidence, far));
+  if (cut) return cut;
   if (outer.kind === 'none') {
     const text = `${node.node} has no route to ${addresses[0]}, the node at the other end of the tunnel ("${outer.error}")`;
     return cause('no-route', node, text);
   }
   return unlike ?? arrival;
+}
+
+/** The tunnel stands, and the cable that it lies on does not. */
+async function findUplinkDown(evidence: Evidence, node: Host): Promise<NamedCause | null> {
+  const uplinks = Object.keys(evidence.testbed.plan.nodes[node.node]?.interfaces ?? {});
+  const down = (await evidence.interfaces(node)).find(({ name, up }) => !up && uplinks.includes(name));
+  return down ? cause('link-down', node, `${down.name} in ${node.node} is down`) : null;
 }
 
 /** Both ends need the same number and the same port; the one that differs from the plan is to blame. */

@@ -47,16 +47,36 @@ async function explainEntry(
 }
 
 /** The next hop is an address that nobody in the node has. */
-export function explainNobody(evidence: Evidence, sender: Host, route: Way, nextHop: string): Found {
+export async function explainNobody(
+  evidence: Evidence,
+  sender: Host,
+  route: Way,
+  nextHop: string,
+): Promise<Found> {
   const planned = evidence.testbed.plan.nodes[sender.node]?.podGateway;
   if (nextHop === planned) {
     const text = `${hostName(sender)} sends by its gateway ${nextHop}, but no interface of ${sender.node} has that address`;
     return cause('no-gateway-address', { node: sender.node, pod: '' }, text);
   }
   if (route.gateway === null)
-    return cause('neighbour-unresolved', sender, `nobody has the address ${nextHop}`);
+    return (
+      (await findOtherAddress(evidence, nextHop)) ??
+      cause('neighbour-unresolved', sender, `nobody has the address ${nextHop}`)
+    );
   const text = `${hostName(sender)} sends by the gateway ${nextHop}, and nobody has that address (wanted ${planned})`;
   return cause('wrong-gateway', sender, text);
+}
+
+/** The pod that was to have an address has another, or none. */
+async function findOtherAddress(evidence: Evidence, address: string): Promise<Found> {
+  const { plan, pods } = evidence.testbed;
+  const name = pods.find((pod) => plan.pods[pod]?.address === address);
+  if (name === undefined) return null;
+  const pod = evidence.testbed.host(`pod/${name}`);
+  const own = (await evidence.interfaces(pod)).flatMap(({ addresses }) => addresses);
+  const has = own.map((each) => each.address).join(' and ') || 'no IPv4 address';
+  const text = `${hostName(pod)} has ${has}, and was to have ${address}`;
+  return cause(own.length === 0 ? 'no-address' : 'wrong-address', pod, text);
 }
 
 /** The gateway is a pod: it hands nothing on unless it was made a router. */

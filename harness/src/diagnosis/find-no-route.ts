@@ -28,17 +28,17 @@ export function explainNoRoute(
     return cause('route-rejects', sender, `a route in ${name} refuses ${destination} ("${error}")`);
   }
   const local =
-    podCidr && contains(podCidr, destination)
-      ? explainOwnNetwork(evidence, sender, cabled, own, destination)
-      : null;
+    podCidr && contains(podCidr, destination) ? explainOwnNetwork(evidence, sender, own, destination) : null;
   return local ?? cause('no-route', sender, `${name} has no route to ${destination} ("${error}")`);
 }
 
-/** The destination is in the pod CIDR, which an address with the right prefix length would give a route to. */
-function explainOwnNetwork(
+/**
+ * Why a sender has no route of its own to a destination in its pod CIDR, which an address with the right prefix length
+ * would give a route to.
+ */
+export function explainOwnNetwork(
   evidence: Evidence,
   sender: Host,
-  cabled: readonly Interface[],
   own: readonly Interface[],
   destination: string,
 ): Found {
@@ -46,7 +46,9 @@ function explainOwnNetwork(
   const { podCidr, podGateway } = evidence.testbed.plan.nodes[sender.node] ?? {};
   if (!podCidr) return null;
   const wanted = Number(podCidr.split('/')[1]);
-  const short = cabled
+  // The address of a tunnel's end is no way to the pods.
+  const near = own.filter(({ kind }) => kind !== 'vxlan');
+  const short = near
     .flatMap(({ addresses }) => addresses)
     .find(({ address, prefixLength }) => contains(podCidr, address) && prefixLength > wanted);
   if (short) {
@@ -55,8 +57,8 @@ function explainOwnNetwork(
   }
   if (sender.pod) return null;
   const bridgeDown = own.find((each) => each.kind === 'bridge' && !each.up);
-  if (bridgeDown) return cause('bridge-down', sender, `${bridgeDown.name} is down, and its routes with it`);
-  if (own.some(({ addresses }) => addresses.some(({ address }) => contains(podCidr, address)))) return null;
+  if (bridgeDown) return cause('bridge-down', sender, `${bridgeDown.name} is down`);
+  if (near.some(({ addresses }) => addresses.some(({ address }) => contains(podCidr, address)))) return null;
   const text = `no interface of ${name} has an address in ${podCidr} (wanted ${podGateway}), so it has no route there`;
   return cause('no-gateway-address', sender, text);
 }

@@ -19,7 +19,7 @@ import { findArpIgnored, findAtReceiver, findOwnEntryMissing, findReversePath } 
 import { findForwardingOff } from './find-forwarding-off.ts';
 import { findSubnetClash } from './find-in-pod.ts';
 import { explainNobody, findPodAsGateway, findWrongNeighbour, type Way } from './find-next-hop.ts';
-import { explainLocal, explainNoRoute } from './find-no-route.ts';
+import { explainLocal, explainNoRoute, explainOwnNetwork } from './find-no-route.ts';
 
 type Found = NamedCause | null;
 
@@ -153,6 +153,9 @@ async function fromNode(
   if (!outside || leadsTo(device, bridge ?? outside, nodeInterfaces)) return null;
   const clash = findSubnetClash(node, device, outside, destination);
   if (clash) return clash;
+  // Who has lost the route to its own pods sends what is for them elsewhere.
+  const lost = bridge ? explainOwnNetwork(evidence, node, nodeInterfaces, destination) : null;
+  if (lost) return lost;
   const text = `${node.node} sends packets for ${destination} out of ${device.name}, but ${hostName(receiver)} is behind ${(bridge ?? outside).name}`;
   return cause('wrong-route', node, text);
 }

@@ -2,6 +2,7 @@
 import type { NamedCause } from '../../probes/symptom.ts';
 import type { Host } from '../../testbed/host.ts';
 import { cause, type Evidence } from '../evidence.ts';
+import { explainOwnNetwork } from '../find-no-route.ts';
 import { describeRule, rewriting } from '../trace-rules.ts';
 import { isSameHost, type Knowledge } from './explain-steps.ts';
 import { findByCounters } from './find-loss.ts';
@@ -114,7 +115,18 @@ export async function explainError(
     const text = `${name} says that only ${mtu} bytes fit on the way; this packet is larger`;
     return [cause('mtu-mismatch', host, text)];
   }
-  if (type === 11)
-    return [cause('routing-loop', host, `the TTL ran out in ${name}: the packet goes round in circles`)];
+  if (type === 11) {
+    const loop = cause('routing-loop', host, `the TTL ran out in ${name}: the packet goes round in circles`);
+    return [findUnrooted(known, evidence, lost) ?? loop];
+  }
   return [];
+}
+
+/** A packet that comes to its pod's node goes round because that node has lost the route to its pods. */
+function findUnrooted(known: Knowledge, evidence: Evidence, { way }: Followed): NamedCause | null {
+  const destination = way.at(-1)?.packet.destination ?? '';
+  const owner = ownerIn(evidence, destination);
+  if (!owner?.pod) return null;
+  const node: Host = { node: owner.node, pod: '' };
+  return explainOwnNetwork(evidence, node, known.scene.interfacesOf(node), destination);
 }
