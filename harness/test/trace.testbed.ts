@@ -417,7 +417,7 @@ test('a pod without a namespace is the cause, as sender and as receiver, and no 
     { from: to, to: from },
   ]) {
     const outcome = { kind: 'timeout', client: null, ttl: null } as const;
-    const found = await diagnose(testbed, { kind: 'no-answer', ...hosts, address, protocol: 'icmp', port: 0, outcome }); // biome-ignore format: one question
+    const found = await diagnose(testbed, { kind: 'no-answer', ...hosts, address, protocol: 'icmp', port: 0, outcome }, () => {}); // biome-ignore format: one question
     expect(found).toEqual(cause);
   }
 });

@@ -1,5 +1,5 @@
 /** From a symptom to its cause: which finders are asked, in which order. */
-
+import { setTimeout as delay } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -28,16 +28,56 @@ import { probeOfSymptom } from './walk/probe-of-symptom.ts';
 import type { WalkRequest } from './walk/walk.ts';
 import { walkPacket } from './walk/walk-packet.ts';
 
+/** Is given work that goes on for a moment and that nobody has to wait for but at the end. */
+export type Unfinished = (work: Promise<unknown>) => void;
+
 /** The cause of a symptom; `unknown`, with the last hop, where none is proven. */
-export async function diagnose(testbed: Testbed, symptom: Symptom): Promise<NamedCause> {
+export async function diagnose(
+  testbed: Testbed,
+  symptom: Symptom,
+  unfinished: Unfinished,
+): Promise<NamedCause> {
   const evidence = new Evidence(testbed);
-  const found = await orWithoutNamespace(evidence, symptom, () => findCause(evidence, symptom));
-  if (found) return found;
   const probe = probeOfSymptom(testbed.plan, symptom);
-  const walked = probe ? await walkToLoss(testbed, probe) : null;
-  if (walked === 'arrived') return unexplained(symptom, 'the same packet, sent once more, arrives');
-  return walked ?? unexplained(symptom, 'nothing that was looked at explains it');
+  const finding = orWithoutNamespace(evidence, symptom, () => findCause(evidence, symptom));
+  const late = new AbortController();
+  const walking = probe ? walkWhenLate(testbed, probe, { finding, unfinished, signal: late.signal }) : null;
+  try {
+    const found = await finding;
+    if (found) return found;
+    const walked = await walking;
+    if (walked === 'arrived') return unexplained(symptom, 'the same packet, sent once more, arrives');
+    return walked ?? unexplained(symptom, 'nothing that was looked at explains it');
+  } finally {
+    late.abort();
+    if (walking) unfinished(walking);
+  }
 }
+
+/**
+ * What the finders cannot explain is followed by a walk. Where they take long, they most often come to nothing: then it
+ * begins beside them, so that both together end in time.
+ */
+async function walkWhenLate(
+  testbed: Testbed,
+  probe: WalkRequest,
+  { finding, unfinished, signal }: LateOptions,
+): Promise<NamedCause | 'arrived' | null> {
+  const isLate = delay(LATE_MS, 'late' as const, { signal }).catch(() => null);
+  const failed = () => 'failed' as const;
+  const found = await Promise.race([finding.catch(failed), isLate]);
+  return found === null || found === 'late' ? walkToLoss(testbed, probe, unfinished) : null;
+}
+
+interface LateOptions {
+  readonly finding: Promise<NamedCause | null>;
+  readonly unfinished: Unfinished;
+  /** Calls off what has not begun. */
+  readonly signal: AbortSignal;
+}
+
+/** The finders that find something are most often done by then; a walk takes as long again. */
+const LATE_MS = 800;
 
 /** What is said where no cause is proven. */
 export function unexplained(symptom: Symptom, why: string): NamedCause {
@@ -45,9 +85,13 @@ export function unexplained(symptom: Symptom, why: string): NamedCause {
 }
 
 /** Nothing that was read explains it: the packet is sent once more and followed to where it is lost. */
-async function walkToLoss(testbed: Testbed, probe: WalkRequest): Promise<NamedCause | 'arrived' | null> {
+async function walkToLoss(
+  testbed: Testbed,
+  probe: WalkRequest,
+  unfinished: Unfinished,
+): Promise<NamedCause | 'arrived' | null> {
   try {
-    const options = { patienceMs: WALK_PATIENCE_MS, findersAsked: true };
+    const options = { patienceMs: WALK_PATIENCE_MS, forDiagnosis: true, unfinished };
     const { arrived, loss } = await walkPacket(testbed, probe, options);
     return arrived ? 'arrived' : (loss?.causes[0] ?? null);
   } catch (error) {

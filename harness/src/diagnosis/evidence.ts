@@ -1,16 +1,32 @@
 /** What a diagnosis has read, each thing once; and causes that say where they were found. */
 import {
+  type FdbEntry,
   type Interface,
   type Neighbour,
+  type RouteDecision,
+  readFdb,
   readInterfaces,
   readNeighbours,
+  readRoute,
   readSettings,
 } from '../probes/kernel-state.ts';
 import type { NamedCause } from '../probes/symptom.ts';
+import { readVxlanDevices, type VxlanDevice } from '../probes/vxlan.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { RefusedError } from '../testbed/session.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import type { CauseId } from './causes.ts';
+
+/** What finders look at below /proc/sys. */
+const PER_INTERFACE = ['arp_ignore', 'forwarding', 'proxy_arp', 'route_localnet', 'rp_filter'] as const;
+const PER_NAMESPACE = [
+  'net/bridge/bridge-nf-call-iptables',
+  'net/ipv4/icmp_echo_ignore_all',
+  'net/ipv4/ip_forward',
+] as const;
+export type Setting =
+  | (typeof PER_NAMESPACE)[number]
+  | `net/ipv4/conf/${string}/${(typeof PER_INTERFACE)[number]}`;
 
 export class Evidence {
   readonly testbed: Testbed;
@@ -36,8 +52,32 @@ export class Evidence {
     return this.#once(`neighbours ${hostName(host)}`, () => readNeighbours(this.testbed, host));
   }
 
-  async setting(host: Host, name: string): Promise<string | null> {
-    return (await readSettings(this.testbed, host, [name])).get(name) ?? null;
+  /** Which way a host's own packets go, or those of others that come in by an interface of it. */
+  route(
+    host: Host,
+    destination: string,
+    incoming?: { readonly device: string; readonly source: string },
+  ): Promise<RouteDecision> {
+    const key = [`route ${hostName(host)}`, destination, incoming?.device, incoming?.source].join(' ');
+    return this.#once(key, () => readRoute(this.testbed, host, destination, incoming));
+  }
+
+  /** The forwarding databases of a host's bridges and tunnels. */
+  fdb(host: Host): Promise<FdbEntry[]> {
+    return this.#once(`fdb ${hostName(host)}`, () => readFdb(this.testbed, host));
+  }
+
+  tunnels(host: Host): Promise<VxlanDevice[]> {
+    return this.#once(`tunnels ${hostName(host)}`, () => readVxlanDevices(this.testbed, host));
+  }
+
+  /** Null where the kernel has no such setting, or no such interface. */
+  async setting(host: Host, name: Setting): Promise<string | null> {
+    const paths = [...PER_NAMESPACE, ...PER_INTERFACE.map((each) => `net/ipv4/conf/*/${each}`)];
+    const settings = await this.#once(`settings ${hostName(host)}`, () =>
+      readSettings(this.testbed, host, paths),
+    );
+    return settings.get(name) ?? null;
   }
 
   /** The pods of a node, as hosts. */

@@ -1,6 +1,6 @@
 /** Causes of what is wrong although packets pass: a router, a table, a size, a pod that comes later. */
 import { interfaceWith, traceCable } from '../probes/cable.ts';
-import { type Interface, readRoute } from '../probes/kernel-state.ts';
+import type { Interface } from '../probes/kernel-state.ts';
 import { takePorts } from '../probes/probe-ports.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -88,7 +88,7 @@ export async function findSmallMtu(
 ): Promise<Found> {
   const node: Host = { node: from.node, pod: '' };
   const nodeInterfaces = await evidence.interfaces(node);
-  const route = await readRoute(evidence.testbed, from, address);
+  const route = await evidence.route(from, address);
   const device = route.kind === 'unicast' ? route.device : '';
   const ends: [Host, Interface | null][] = [
     [from, (await evidence.interfaces(from)).find(({ name }) => name === device) ?? null],
@@ -164,7 +164,7 @@ async function findNoWayTo(
   nodeInterfaces: readonly Interface[],
 ): Promise<Found> {
   const name = hostName(host);
-  const route = await readRoute(evidence.testbed, host, address);
+  const route = await evidence.route(host, address);
   if (route.kind === 'none')
     return cause('no-route', host, `${name} has no route to a new pod at ${address} ("${route.error}")`);
   if (route.kind !== 'unicast') return null;

@@ -1,6 +1,5 @@
 /** Why a node port does not do what it should: by the connections that the called node made of the call, and its rules. */
 import { type Flow, isMasqueraded, isRedirected } from '../probes/conntrack.ts';
-import { readRoute } from '../probes/kernel-state.ts';
 import type { NodePortSymptom } from '../probes/node-port-symptom.ts';
 import { portsOf, sample } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
@@ -53,11 +52,10 @@ export async function findAtNodePort(evidence: Evidence, symptom: Symptom): Prom
 
 async function findSilent(evidence: Evidence, symptom: Symptom): Promise<Found> {
   const { to, from, address, service } = symptom;
-  const called = await callAgain(evidence, symptom, to);
+  const [called, rules] = await Promise.all([callAgain(evidence, symptom, to), traceCall(evidence, symptom)]);
   const redirected = called.flows.filter(isRedirected);
   const found = await explainFlows(evidence, symptom, redirected, called.asked.others.has('timeout'));
   if (found) return found;
-  const rules = await traceCall(evidence, symptom);
   const taken = rewriting(rules.on(to), 'dnat').length > 0;
   if (address.startsWith('127.')) {
     const kept = await findRouteLocalnet(evidence, symptom, taken || redirected.length > 0);
@@ -177,7 +175,7 @@ async function findRouteLocalnet(
   if (!taken) return null;
   if ((await evidence.setting(to, 'net/ipv4/conf/all/route_localnet')) === '1') return null;
   for (const { address } of backendsOf(evidence, service)) {
-    const route = await readRoute(evidence.testbed, to, address);
+    const route = await evidence.route(to, address);
     const device = route.kind === 'unicast' ? route.device : 'all';
     if ((await evidence.setting(to, `net/ipv4/conf/${device}/route_localnet`)) !== '0') continue;
     const text = `${to.node} sends what is for 127.0.0.1 on to ${address}, by ${device}, and route_localnet is 0 there: it does not route what comes from 127.0.0.1`;

@@ -1,6 +1,6 @@
 /** The receiver's side of a bridge: its cable, its port, and whether it answers ARP. */
 import { interfaceWith, traceCable } from '../probes/cable.ts';
-import { type Interface, readFdb, readPortVlans, readRoute } from '../probes/kernel-state.ts';
+import { type Interface, readPortVlans } from '../probes/kernel-state.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -78,7 +78,7 @@ async function findDuplicateMac(evidence: Evidence, host: Host, target: Interfac
 /** With arp_ignore 8 no interface answers for anything (kernel: ip-sysctl.rst). */
 export async function findArpIgnored(evidence: Evidence, host: Host, device: string): Promise<Found> {
   for (const scope of [device, 'all']) {
-    const name = `net/ipv4/conf/${scope}/arp_ignore`;
+    const name = `net/ipv4/conf/${scope}/arp_ignore` as const;
     if ((await evidence.setting(host, name)) !== '8') continue;
     const text = `${name.replaceAll('/', '.')} is 8 in ${hostName(host)}: it answers no ARP request`;
     return cause('arp-ignored', host, text);
@@ -93,7 +93,7 @@ async function findWrongFdb(
   port: Interface,
   target: Interface,
 ): Promise<Found> {
-  const entries = (await readFdb(evidence.testbed, node)).filter(({ mac }) => mac === target.mac);
+  const entries = (await evidence.fdb(node)).filter(({ mac }) => mac === target.mac);
   const own = entries.find(({ state }) => state === 'permanent');
   if (own) {
     const text = `the forwarding database has ${target.mac} as permanent on ${own.port}: the bridge takes it for its own`;
@@ -114,7 +114,7 @@ export async function findOwnEntryMissing(
 ): Promise<Found> {
   const bridge = interfaceWith(nodeInterfaces, address);
   if (bridge?.kind !== 'bridge') return null;
-  const entries = await readFdb(evidence.testbed, node);
+  const entries = await evidence.fdb(node);
   if (entries.some(({ mac, state }) => mac === bridge.mac && state === 'permanent')) return null;
   const text = `${bridge.name} lacks the permanent entry for its own MAC address ${bridge.mac}, so it takes no frame for the node`;
   return cause('fdb-entry-missing', node, text);
@@ -154,7 +154,7 @@ export async function findReversePath(
     evidence.setting(host, `net/ipv4/conf/${scope}/rp_filter`),
   );
   const strictest = Math.max(...(await Promise.all(settings)).map(Number));
-  const back = await readRoute(evidence.testbed, host, source);
+  const back = await evidence.route(host, source);
   if (strictest !== 1 || back.kind !== 'unicast' || back.device === incoming) return null;
   const text = `rp_filter is strict in ${hostName(host)}: it drops packets from ${source} that come in by ${incoming}, because answers leave by ${back.device}`;
   return cause('rp-filter', host, text);

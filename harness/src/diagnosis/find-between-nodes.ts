@@ -3,7 +3,7 @@
  * the pod, through its node, over the underlay or a tunnel, into the other node, and into the pod there.
  */
 import { interfaceWith, traceCable } from '../probes/cable.ts';
-import { type Interface, type RouteDecision, readRoute } from '../probes/kernel-state.ts';
+import type { Interface, RouteDecision } from '../probes/kernel-state.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { contains } from '../topology/cidr.ts';
@@ -113,7 +113,7 @@ async function findAddressless(
   address: string,
   source: string | null,
 ): Promise<Found> {
-  const route = await readRoute(evidence.testbed, from, address);
+  const route = await evidence.route(from, address);
   const device = (await evidence.interfaces(from)).find(
     (each) => route.kind === 'unicast' && each.name === route.device,
   );
@@ -136,7 +136,7 @@ export async function findOneWay(
   const source = await sourceOf(evidence, sender, destination);
   if (!sender.pod) return travel(evidence, sender, null, { receiver, source: source ?? '', destination });
   const node: Host = { node: sender.node, pod: '' };
-  const route = await readRoute(evidence.testbed, sender, destination);
+  const route = await evidence.route(sender, destination);
   const gateway = evidence.testbed.plan.nodes[sender.node]?.podGateway ?? '';
   if (route.kind !== 'unicast' || !source) {
     const local = await findOnPath(evidence, sender, node, gateway);
@@ -193,8 +193,7 @@ export async function travel(
       last && !receiver.pod && interfaceWith(await evidence.interfaces(node), destination) !== null;
     const off = incoming && !arrived ? await findForwardingOff(evidence, node, incoming) : null;
     if (off) return off;
-    const route = await readRoute(
-      evidence.testbed,
+    const route = await evidence.route(
       node,
       destination,
       incoming ? { device: incoming, source } : undefined,
@@ -271,7 +270,7 @@ async function findReversePath(
   );
   const mode = Math.max(...modes.map(Number));
   if (mode === 0) return null;
-  const back = await readRoute(evidence.testbed, node, source);
+  const back = await evidence.route(node, source);
   const leads = back.kind === 'unicast' ? back.device : 'nowhere';
   if (back.kind === 'unicast' && (mode === 2 || leads === incoming)) return null;
   const text = `the reverse path filter of ${node.node} (rp_filter ${mode}) drops packets from ${source} that come in by ${incoming}: its own route to ${source} leads to ${leads}`;
@@ -337,7 +336,7 @@ async function overUnderlay(
   }
   if (owner.node === receiver.node || !receiver.pod) return owner;
   if (plan.nodes[owner.node]?.podCidr === null) {
-    const onward = await readRoute(evidence.testbed, { node: owner.node, pod: '' }, destination);
+    const onward = await evidence.route({ node: owner.node, pod: '' }, destination);
     const after = onward.kind === 'unicast' && onward.gateway ? ownerOf(evidence, onward.gateway) : null;
     if (after?.node === receiver.node) return owner;
     const down = (await evidence.interfaces(node)).find(({ kind, up }) => kind === 'vxlan' && !up);
@@ -388,7 +387,7 @@ async function findOverlap(evidence: Evidence, node: Host, receiver: Host): Prom
 
 async function findTunnel(evidence: Evidence, from: Host, address: string): Promise<Found> {
   const node: Host = { node: from.node, pod: '' };
-  const route = await readRoute(evidence.testbed, node, address);
+  const route = await evidence.route(node, address);
   const device = (await evidence.interfaces(node)).find(
     (each) => route.kind === 'unicast' && each.name === route.device,
   );
@@ -404,7 +403,7 @@ async function findTunnel(evidence: Evidence, from: Host, address: string): Prom
 async function findFragmenting(evidence: Evidence, from: Host, address: string | null): Promise<Found> {
   if (!address) return null;
   const node: Host = { node: from.node, pod: '' };
-  const route = await readRoute(evidence.testbed, node, address);
+  const route = await evidence.route(node, address);
   const interfaces = await evidence.interfaces(node);
   const tunnel = interfaces.find((each) => route.kind === 'unicast' && each.name === route.device);
   const uplink = interfaces.find((each) => isUplink(evidence, node, each));
@@ -431,7 +430,7 @@ export async function findSmallMtuBetween(
     [to, back ?? ''],
   ] as const) {
     const node: Host = { node: host.node, pod: '' };
-    const route = await readRoute(evidence.testbed, node, destination);
+    const route = await evidence.route(node, destination);
     for (const each of await evidence.interfaces(node)) {
       const onWay =
         isUplink(evidence, node, each) || (route.kind === 'unicast' && route.device === each.name);
@@ -464,7 +463,7 @@ function ownerOf(evidence: Evidence, address: string): Arrival | null {
 
 /** The address that a host's packets for a destination come from. */
 async function sourceOf(evidence: Evidence, host: Host, destination: string): Promise<string | null> {
-  const route = await readRoute(evidence.testbed, host, destination);
+  const route = await evidence.route(host, destination);
   if (route.kind === 'unicast') return route.source;
   return (await evidence.interfaces(host))[0]?.addresses[0]?.address ?? null;
 }

@@ -1,6 +1,5 @@
 /** Why a pod gets no answer from outside the cluster, or is seen there by the wrong address. */
 import { captureWhile, type Frame, type Packet } from '../probes/capture.ts';
-import { readRoute } from '../probes/kernel-state.ts';
 import { takePorts } from '../probes/probe-ports.ts';
 import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -66,7 +65,7 @@ async function isForgotten(evidence: Evidence, from: Host, back: NamedCause): Pr
   if (!isOutside(evidence, router)) return false;
   for (const [name, { podGateway, interfaces }] of Object.entries(testbed.plan.nodes)) {
     if (name === from.node || podGateway === null) continue;
-    const route = await readRoute(testbed, router, podGateway);
+    const route = await evidence.route(router, podGateway);
     const nodes = Object.values(interfaces).map(({ address }) => address);
     if (route.kind === 'unicast' && route.gateway !== null && nodes.includes(route.gateway)) return true;
   }

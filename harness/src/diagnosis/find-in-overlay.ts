@@ -2,10 +2,11 @@
  * Follows a packet through a VXLAN tunnel: the next hop's MAC address, the node behind that MAC address, and
  * whether the tunnel's other end understands it (RFC 7348).
  */
-import { readNeighbours, readRoute } from '../probes/kernel-state.ts';
+
+import { readNeighbours } from '../probes/kernel-state.ts';
 import { ask } from '../probes/reach.ts';
 import type { NamedCause } from '../probes/symptom.ts';
-import { ALL_MACS, readVtepEntries, readVxlanDevices, type VxlanDevice } from '../probes/vxlan.ts';
+import { ALL_MACS, readVtepEntries, type VxlanDevice } from '../probes/vxlan.ts';
 import type { Host } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { sendAgain } from './find-in-filters.ts';
@@ -25,10 +26,7 @@ export async function findInOverlay(
 ): Promise<Out> {
   const { testbed } = evidence;
   const far: Host = { node: receiver.node, pod: '' };
-  const [devices, others] = await Promise.all([
-    readVxlanDevices(testbed, node),
-    readVxlanDevices(testbed, far),
-  ]);
+  const [devices, others] = await Promise.all([evidence.tunnels(node), evidence.tunnels(far)]);
   const device = devices.find(({ name }) => name === deviceName);
   if (!device) return null;
   if (!device.up) return cause('link-down', node, `${device.name} in ${node.node} is down`);
@@ -86,7 +84,7 @@ export async function findInOverlay(
     const text = `the forwarding database of ${device.name} in ${node.node} says that ${entry.mac} is behind ${first.node}; it is behind ${addresses.join(' or ')}`;
     return cause('vtep-fdb-wrong', node, text);
   }
-  const outer = await readRoute(testbed, node, addresses[0] ?? '');
+  const outer = await evidence.route(node, addresses[0] ?? '');
   const cut = (await findUplinkDown(evidence, node)) ?? (await findUplinkDown(evidence, far));
   if (cut) return cut;
   if (outer.kind === 'none') {
@@ -133,7 +131,7 @@ function addressesOf({ testbed }: Evidence, node: string): string[] {
 
 async function ownerOfMac(evidence: Evidence, mac: string): Promise<string | null> {
   for (const node of evidence.testbed.nodes) {
-    const devices = await readVxlanDevices(evidence.testbed, { node, pod: '' });
+    const devices = await evidence.tunnels({ node, pod: '' });
     if (devices.some((device) => device.mac === mac)) return node;
   }
   return null;
@@ -156,9 +154,7 @@ export async function findBlockedTunnel(
     Object.values(nodes[node]?.interfaces ?? {}).map((each) => each.address),
   );
   // The packet around the probe has a source port made of the flow inside (RFC 7348, section 5): its receiver's tells it.
-  const devices = await Promise.all(
-    [from, to].map(({ node }) => readVxlanDevices(testbed, { node, pod: '' })),
-  );
+  const devices = await Promise.all([from, to].map(({ node }) => evidence.tunnels({ node, pod: '' })));
   const port = devices.flat()[0]?.port ?? testbed.plan.cluster.vxlanPort;
   const { rules } = await sendAgain(evidence, hosts, { addresses: ends, protocol: 'udp' }, async () => {
     await ask(testbed, from, { protocol: 'icmp', address, timeoutMs: PROBE_MS });

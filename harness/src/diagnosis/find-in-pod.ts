@@ -1,6 +1,6 @@
 /** Causes that lie in one pod: in its namespace, or in the cable between it and its node. */
 import { interfaceWith, otherEndHere, traceCable } from '../probes/cable.ts';
-import { type Interface, readInterfaces, readRoute } from '../probes/kernel-state.ts';
+import { type Interface, readInterfaces } from '../probes/kernel-state.ts';
 import type { PodSymptom } from '../probes/pod-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -132,7 +132,7 @@ async function explainAddress(evidence: Evidence, host: Host): Promise<Found> {
 
 async function explainNoWayOut(evidence: Evidence, host: Host, address: string): Promise<Found> {
   const name = hostName(host);
-  const route = await readRoute(evidence.testbed, host, address);
+  const route = await evidence.route(host, address);
   if (route.kind === 'none') {
     if (/Network is unreachable|no route/.test(route.error))
       return cause('no-route', host, `${name} has no route to ${address}, so it has no default route`);

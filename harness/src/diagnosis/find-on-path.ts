@@ -3,7 +3,7 @@
  * first thing on the way that cannot work is the cause; nothing is sent.
  */
 import { interfaceWith, otherEndHere, traceCable } from '../probes/cable.ts';
-import { type Interface, readRoute } from '../probes/kernel-state.ts';
+import type { Interface } from '../probes/kernel-state.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -27,7 +27,7 @@ type Found = NamedCause | null;
 export async function findOnPath(evidence: Evidence, from: Host, to: Host, address: string): Promise<Found> {
   const there = await findOneWayOnNode(evidence, from, to, address);
   if (there) return there;
-  const route = await readRoute(evidence.testbed, from, address);
+  const route = await evidence.route(from, address);
   const source = route.kind === 'unicast' ? route.source : null;
   return source ? findOneWayOnNode(evidence, to, from, source) : null;
 }
@@ -41,7 +41,7 @@ export async function findOneWayOnNode(
 ): Promise<Found> {
   const own = await evidence.interfaces(sender);
   if (own.length === 0) return cause('no-interface', sender, `${hostName(sender)} has no interface but lo`);
-  const route = await readRoute(evidence.testbed, sender, destination);
+  const route = await evidence.route(sender, destination);
   if (route.kind === 'none') return explainNoRoute(evidence, sender, own, destination, route.error);
   if (route.kind === 'local') return explainLocal(evidence, sender, receiver, destination);
   const device = own.find(({ name }) => name === route.device);
@@ -180,7 +180,7 @@ async function findInForwarding(
   if (off) return off;
   const reverse = await findReversePath(evidence, node, incoming, source);
   if (reverse) return reverse;
-  const route = await readRoute(evidence.testbed, node, destination, { device: incoming, source });
+  const route = await evidence.route(node, destination, { device: incoming, source });
   if (route.kind === 'none') {
     const text = `${node.node} has no route for packets from ${source} to ${destination} ("${route.error}")`;
     return cause('no-route', node, text);

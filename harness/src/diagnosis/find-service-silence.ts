@@ -1,7 +1,6 @@
 /** Why a client of a Service gets no answer: not translated, translated wrongly, or lost after that. */
 import { interfaceWith } from '../probes/cable.ts';
 import type { Flow } from '../probes/flows.ts';
-import { readRoute } from '../probes/kernel-state.ts';
 import type { OutcomeKind } from '../probes/reach.ts';
 import type { ServiceAsked } from '../probes/service-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
@@ -32,7 +31,7 @@ export async function findServiceSilence(
   outcome: OutcomeKind,
 ): Promise<Found> {
   const { from, address } = asked;
-  const route = await readRoute(evidence.testbed, from, address);
+  const route = await evidence.route(from, address);
   if (route.kind === 'none') {
     return explainNoRoute(evidence, from, await evidence.interfaces(from), address, route.error);
   }

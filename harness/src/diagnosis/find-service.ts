@@ -1,5 +1,4 @@
 /** Why a Service does not do what it should: from what a client saw to the rule, setting or flow behind it. */
-import { readRoute } from '../probes/kernel-state.ts';
 import type { OutcomeKind } from '../probes/reach.ts';
 import { portsOf, sample } from '../probes/sample.ts';
 import type { ServiceAsked, ServiceSymptom } from '../probes/service-symptom.ts';
@@ -164,7 +163,7 @@ async function explainNotRefused(
 ): Promise<Found> {
   const { from, address } = asked;
   const node = nodeOf(from);
-  const route = await readRoute(evidence.testbed, from, address);
+  const route = await evidence.route(from, address);
   if (route.kind === 'none') {
     return explainNoRoute(evidence, from, await evidence.interfaces(from), address, route.error);
   }

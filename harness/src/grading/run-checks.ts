@@ -48,13 +48,15 @@ export async function runChecks(
 ): Promise<LabReport> {
   const started = performance.now();
   const eager = options.eager ?? false;
+  const unfinished: Promise<unknown>[] = [];
   const lookWith = (patienceMs: number): Look => {
     const proven = once((symptom: Symptom) => findProvenCause(testbed, symptom));
     const network = new Network(testbed, { patienceMs, eager, explain: proven.ask });
     // What was proven while the probe waited is its diagnosis.
     const explained = once(async (symptom: Symptom) => {
       const begun = performance.now();
-      const cause = (await proven.known(symptom)) ?? (await diagnose(testbed, symptom));
+      const cause =
+        (await proven.known(symptom)) ?? (await diagnose(testbed, symptom, (work) => unfinished.push(work)));
       options.onDiagnosed?.(performance.now() - begun);
       return cause;
     });
@@ -77,6 +79,7 @@ export async function runChecks(
     if (options.onResult) result.then(options.onResult, () => {});
   }
   const settled = await Promise.all(running.values());
+  await Promise.allSettled(unfinished);
   options.signal?.throwIfAborted();
   const checks = reportRootsOnce(settled);
   for (const [index, check] of checks.entries()) if (check !== settled[index]) options.onResult?.(check);

@@ -205,14 +205,16 @@ export async function readPortVlans(testbed: Testbed, host: Host): Promise<Map<s
   );
 }
 
-/** Reads settings below /proc/sys; one that the kernel does not have is left out. */
+/** Reads settings below /proc/sys, named by paths or patterns of a shell; one that the kernel does not have is left out. */
 export async function readSettings(
   testbed: Testbed,
   host: Host,
   names: readonly string[],
 ): Promise<Map<string, string>> {
   const paths = names.map((name) => `/proc/sys/${name}`);
-  const { stdout } = await testbed.probe(host, ['grep', '-s', '', '/dev/null', ...paths]);
+  // Interfaces have names that a learner chose: the shell expands them, and never runs them.
+  const command = ['sh', '-c', "exec grep -s '' /dev/null $@", '-', ...paths];
+  const { stdout } = await testbed.probe(host, command);
   const settings = new Map<string, string>();
   for (const line of stdout.split('\n')) {
     const separator = line.indexOf(':');

@@ -1,5 +1,4 @@
 /** Why a packet of a walk went missing: who is asked about it, in which order, and how it is told. */
-import { readRoute } from '../../probes/kernel-state.ts';
 import type { Outcome } from '../../probes/reach.ts';
 import type { NamedCause } from '../../probes/symptom.ts';
 import type { Host } from '../../testbed/host.ts';
@@ -185,7 +184,7 @@ async function findOwnMtu(
   { asker, address }: Missing,
   size: number,
 ): Promise<NamedCause | null> {
-  const route = await readRoute(evidence.testbed, asker, address);
+  const route = await evidence.route(asker, address);
   if (route.kind !== 'unicast') return null;
   const device = known.scene.interfaceOf(asker, route.device);
   const name = known.scene.nameOf(asker);

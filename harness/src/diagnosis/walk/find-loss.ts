@@ -3,7 +3,7 @@
  * with it is read from its kernel. A rule that dropped it is proof by itself; the rest is looked at in the order
  * in which the kernel would: filter, reverse path, route, next hop, size.
  */
-import { forgetUnresolvedNeighbours, readRoute } from '../../probes/kernel-state.ts';
+import { forgetUnresolvedNeighbours } from '../../probes/kernel-state.ts';
 import type { NamedCause } from '../../probes/symptom.ts';
 import type { Host } from '../../testbed/host.ts';
 import { contains } from '../../topology/cidr.ts';
@@ -171,16 +171,13 @@ async function findUnanswered(
   const filtered = await findReversePath(evidence, host, device, source);
   if (filtered) return filtered;
   if (missing.protocol === 'icmp') {
-    for (const name of ['icmp_echo_ignore_all']) {
-      if ((await evidence.setting(host, `net/ipv4/${name}`)) !== '1') continue;
-      return cause(
-        'echo-ignored',
-        host,
-        `net.ipv4.${name} is 1 in ${known.scene.nameOf(host)}: it answers no ping`,
-      );
+    const ignored = await evidence.setting(host, 'net/ipv4/icmp_echo_ignore_all');
+    if (ignored === '1') {
+      const text = `net.ipv4.icmp_echo_ignore_all is 1 in ${known.scene.nameOf(host)}: it answers no ping`;
+      return cause('echo-ignored', host, text);
     }
   }
-  const back = await readRoute(evidence.testbed, host, source);
+  const back = await evidence.route(host, source);
   if (back.kind === 'none') {
     const text = `${known.scene.nameOf(host)} has the packet, but no route back to ${source} ("${back.error}")`;
     return cause(
@@ -315,7 +312,7 @@ async function findUnforwarded(
   if (known.scene.isOwn(host, destination)) return null;
   const off = await findForwardingOff(evidence, host, incoming);
   if (off) return off;
-  const route = await readRoute(evidence.testbed, host, destination, { device: incoming, source });
+  const route = await evidence.route(host, destination, { device: incoming, source });
   if (route.kind === 'none') {
     const rejects = /Invalid argument|denied|No route to host|blackhole|prohibit/.test(route.error);
     return cause(

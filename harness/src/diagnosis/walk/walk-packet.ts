@@ -27,8 +27,13 @@ export interface WalkOptions {
   readonly patienceMs?: number;
   /** Bytes of each packet that are kept. */
   readonly snapBytes?: number;
-  /** The finders of the checks have been asked about this probe, and proved nothing: the walk does not ask again. */
-  readonly findersAsked?: boolean;
+  /**
+   * It is the rest of a diagnosis: the finders of the checks have been asked about this probe, and the first one that is
+   * lost is enough.
+   */
+  readonly forDiagnosis?: boolean;
+  /** Given the taking away of what the walk made, to wait for it later; otherwise the walk ends with it. */
+  readonly unfinished?: (work: Promise<void>) => void;
 }
 
 export interface CapturedWalk {
@@ -62,7 +67,23 @@ export async function walkPacket(
 export async function walkAndCapture(
   testbed: Testbed,
   request: WalkRequest,
-  { patienceMs = PATIENCE_MS, snapBytes = SNAP_BYTES, findersAsked = false }: WalkOptions = {},
+  options: WalkOptions = {},
+): Promise<CapturedWalk> {
+  const cleanup = new AsyncDisposableStack();
+  try {
+    return await followProbe(testbed, request, options, cleanup);
+  } finally {
+    const cleaning = cleanup.disposeAsync();
+    if (options.unfinished) options.unfinished(cleaning);
+    else await cleaning;
+  }
+}
+
+async function followProbe(
+  testbed: Testbed,
+  request: WalkRequest,
+  { patienceMs = PATIENCE_MS, snapBytes = SNAP_BYTES, forDiagnosis = false }: WalkOptions,
+  cleanup: AsyncDisposableStack,
 ): Promise<CapturedWalk> {
   const startedMs = performance.now();
   const evidence = new Evidence(testbed);
@@ -71,7 +92,6 @@ export async function walkAndCapture(
   const [target] = await Promise.all([findTarget(evidence, request), standServers(testbed)]);
   const ports = takePorts(count + EXTRA_PORTS);
 
-  await using cleanup = new AsyncDisposableStack();
   const capture = await captureEverywhere(testbed, ports, snapBytes);
   cleanup.defer(() => capture.stop());
   const withoutNamespace = (host: Host) => !capture.sees(host);
@@ -105,8 +125,9 @@ export async function walkAndCapture(
       sent[number] = { sourcePort, outcome };
     };
     await send(0);
-    for (let next = 1; next < count; next += AT_ONCE) {
-      const numbers = Array.from({ length: Math.min(AT_ONCE, count - next) }, (_, index) => next + index);
+    const wanted = forDiagnosis && sent[0]?.outcome.kind !== 'answer' ? 1 : count;
+    for (let next = 1; next < wanted; next += AT_ONCE) {
+      const numbers = Array.from({ length: Math.min(AT_ONCE, wanted - next) }, (_, index) => next + index);
       await Promise.all(numbers.map(send));
     }
   }
@@ -120,7 +141,7 @@ export async function walkAndCapture(
     sent,
     named,
     startedMs,
-    findersAsked,
+    findersAsked: forDiagnosis,
     withoutNamespace,
     resend: async () => {
       if (address === null || !canSend) return;
