@@ -140,8 +140,9 @@ function frameQuestions(nodes: readonly Node[]): Node[] {
 }
 
 /**
- * What follows a heading of a part is one element, which a browser does not lay out before somebody comes near
- * (text.css, .part). Headings stay outside: the table of contents looks where each of them is.
+ * What follows a heading of a part is one element, which a phone does not lay out before somebody comes near (text.css,
+ * .part); until then it is about as high as its text is long. Headings stay outside: the table of contents looks where
+ * each of them is.
  */
 function keepParts(nodes: readonly Node[]): Node[] {
   const kept: Node[] = [];
@@ -163,7 +164,23 @@ function keepParts(nodes: readonly Node[]): Node[] {
       kept.push(node);
     }
   }
+  for (const { data, children } of kept) {
+    const properties = data?.hProperties as Record<string, string> | undefined;
+    if (properties?.className !== 'part') continue;
+    const length = (children ?? []).reduce((sum, child) => sum + lengthOf(child), 0);
+    properties.style = `--about-high:${Math.round(PIXELS_PER_CHARACTER * length)}px`;
+  }
   return kept;
+}
+
+/** As measured on a phone, of text and code alike. */
+const PIXELS_PER_CHARACTER = 0.85;
+
+/** How many characters are shown; what is drawn or hidden counts little. */
+function lengthOf({ value = '', children = [], data }: Node): number {
+  const { html = '' } = (data?.hProperties ?? {}) as { html?: string };
+  const shown = html.replaceAll(/<[^>]*>/g, '') + (value.startsWith('<') ? '' : value);
+  return children.reduce((sum, child) => sum + lengthOf(child), shown.length);
 }
 
 function isPartHeading(node: Node | undefined): boolean {

@@ -1,4 +1,5 @@
 /** The commands, their words and their help. Each is loaded only when it is called. */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { errorText, LabError, TestbedError, UsageError } from '../errors.ts';
 import { INTERRUPTED, InterruptedError } from './interrupt.ts';
@@ -32,6 +33,11 @@ export function report(error: unknown): number {
   return 3;
 }
 
+function readVersion(): string {
+  const manifest = new URL('../../../package.json', import.meta.url);
+  return JSON.parse(readFileSync(manifest, 'utf8')).version;
+}
+
 function describe(done: (status: number) => void): Command {
   const seed = () =>
     new Option('--seed <seed>', 'another address plan of the same shape, e.g. a student’s name');
@@ -39,6 +45,7 @@ function describe(done: (status: number) => void): Command {
   const yes = () => new Option('--yes', 'do not ask before starting over');
   const program = new Command('podwire')
     .description('A hands-on course on container networking: real namespaces, real bridges, real packets.')
+    .version(readVersion())
     .exitOverride()
     .showHelpAfterError('(`podwire --help` lists the commands)')
     .addHelpText(
