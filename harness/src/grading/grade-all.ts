@@ -37,8 +37,8 @@ export async function gradeAll(
   tasks: readonly Task[],
   options: GradeAllOptions,
 ): Promise<void> {
-  await using testbeds = new Testbeds(docker, options);
   const waiting = [...tasks];
+  await using testbeds = new Testbeds(docker, options, waiting);
   const alone: Task[] = [];
   const beside = options.jobs > 1 && tasks.length > 1;
   const gradeTask = async (task: Task, mayWait: boolean) => {
@@ -133,6 +133,7 @@ const CONTROL_LIMIT_MS = 60_000;
 class Testbeds implements AsyncDisposable {
   readonly #docker: Docker;
   readonly #options: GradeAllOptions;
+  readonly #waiting: readonly Task[];
   readonly #ahead = new Map<Task, Promise<FreshTestbed>>();
   readonly #standing = new Set<Promise<FreshTestbed>>();
   readonly #removing = new Set<Promise<void>>();
@@ -141,9 +142,11 @@ class Testbeds implements AsyncDisposable {
   readonly #renewing = new Set<FreshTestbed>();
   readonly #abort: () => void;
 
-  constructor(docker: Docker, options: GradeAllOptions) {
+  /** @param waiting what is still to be graded, the next one first. */
+  constructor(docker: Docker, options: GradeAllOptions, waiting: readonly Task[]) {
     this.#docker = docker;
     this.#options = options;
+    this.#waiting = waiting;
     // What runs in a testbed ends with it: this is how Ctrl-C reaches commands and checks in flight.
     this.#abort = () => {
       for (const used of this.#renewing) used.remove().catch(() => {});
@@ -167,7 +170,9 @@ class Testbeds implements AsyncDisposable {
 
   giveBack(making: Promise<FreshTestbed>, fresh: FreshTestbed, clean: boolean): void {
     this.#standing.delete(making);
-    if (clean && !this.#options.signal.aborted) this.#used.push(fresh);
+    // What was left running in it runs on until then, so that nobody is kept for later.
+    const wanted = this.#waiting.some((task) => !this.#ahead.has(task));
+    if (clean && wanted && !this.#options.signal.aborted) this.#used.push(fresh);
     else this.#remove(fresh);
   }
 
