@@ -151,11 +151,16 @@ function outsideCall(testbed: Testbed, pick: Pick) {
   };
 }
 
+/** Asks another server than the cluster's: its `dnsPolicy` is None (lab 08, step 8). */
+const ASKS_ELSEWHERE = 'e';
+
 /** A pod of the cluster that asks for a Service by its name. */
 function nameCall(testbed: Testbed, pick: Pick) {
   const { plan } = testbed;
   const named = clusterIps(testbed).filter(({ service }) => service.namespace === 'default');
-  const pods = Object.entries(plan.pods).filter(([, { namespace }]) => namespace === 'default');
+  const pods = Object.entries(plan.pods).filter(
+    ([pod, { namespace }]) => namespace === 'default' && pod !== ASKS_ELSEWHERE,
+  );
   const dns = plan.services.dns?.endpoints[0];
   const [pod, planned] = pods[pick(Math.max(1, pods.length))] ?? [];
   const service = named[pick(Math.max(1, named.length))];
