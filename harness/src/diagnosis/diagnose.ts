@@ -42,6 +42,8 @@ export async function diagnose(
   const finding = orWithoutNamespace(evidence, symptom, () => findCause(evidence, symptom));
   const late = new AbortController();
   const walking = probe ? walkWhenLate(testbed, probe, { finding, unfinished, signal: late.signal }) : null;
+  // What goes wrong in it counts only where it is asked for its answer.
+  walking?.catch(() => {});
   try {
     const found = await finding;
     if (found) return found;
@@ -56,7 +58,7 @@ export async function diagnose(
 
 /**
  * What the finders cannot explain is followed by a walk. Where they take long, they most often come to nothing: then it
- * begins beside them, so that both together end in time.
+ * begins beside them, so that both together end in time. Not beside many others, who would all wait for one another.
  */
 async function walkWhenLate(
   testbed: Testbed,
@@ -66,8 +68,23 @@ async function walkWhenLate(
   const isLate = delay(LATE_MS, 'late' as const, { signal }).catch(() => null);
   const failed = () => 'failed' as const;
   const found = await Promise.race([finding.catch(failed), isLate]);
-  return found === null || found === 'late' ? walkToLoss(testbed, probe, unfinished) : null;
+  if (found === 'late') {
+    const beside = walksBeside.get(testbed) ?? 0;
+    if (beside < MOST_BESIDE) {
+      walksBeside.set(testbed, beside + 1);
+      try {
+        return await walkToLoss(testbed, probe, unfinished);
+      } finally {
+        walksBeside.set(testbed, (walksBeside.get(testbed) ?? 1) - 1);
+      }
+    }
+  }
+  return (await finding.catch(failed)) === null ? walkToLoss(testbed, probe, unfinished) : null;
 }
+
+/** How many walks have begun beside finders, and not ended. */
+const walksBeside = new WeakMap<Testbed, number>();
+const MOST_BESIDE = 2;
 
 interface LateOptions {
   readonly finding: Promise<NamedCause | null>;

@@ -49,14 +49,14 @@ export async function runChecks(
   const started = performance.now();
   const eager = options.eager ?? false;
   const unfinished: Promise<unknown>[] = [];
+  const finishLater = (work: Promise<unknown>) => unfinished.push(work.catch(() => {}));
   const lookWith = (patienceMs: number): Look => {
     const proven = once((symptom: Symptom) => findProvenCause(testbed, symptom));
     const network = new Network(testbed, { patienceMs, eager, explain: proven.ask });
     // What was proven while the probe waited is its diagnosis.
     const explained = once(async (symptom: Symptom) => {
       const begun = performance.now();
-      const cause =
-        (await proven.known(symptom)) ?? (await diagnose(testbed, symptom, (work) => unfinished.push(work)));
+      const cause = (await proven.known(symptom)) ?? (await diagnose(testbed, symptom, finishLater));
       options.onDiagnosed?.(performance.now() - begun);
       return cause;
     });
@@ -79,7 +79,7 @@ export async function runChecks(
     if (options.onResult) result.then(options.onResult, () => {});
   }
   const settled = await Promise.all(running.values());
-  await Promise.allSettled(unfinished);
+  await Promise.all(unfinished);
   options.signal?.throwIfAborted();
   const checks = reportRootsOnce(settled);
   for (const [index, check] of checks.entries()) if (check !== settled[index]) options.onResult?.(check);
