@@ -58,7 +58,7 @@ export async function diagnose(
 
 /**
  * What the finders cannot explain is followed by a walk. Where they take long, they most often come to nothing: then it
- * begins beside them, so that both together end in time. Not beside many others, who would all wait for one another.
+ * begins beside them, so that both together end in time; one at a time, or they would all wait for one another.
  */
 async function walkWhenLate(
   testbed: Testbed,
@@ -68,23 +68,19 @@ async function walkWhenLate(
   const isLate = delay(LATE_MS, 'late' as const, { signal }).catch(() => null);
   const failed = () => 'failed' as const;
   const found = await Promise.race([finding.catch(failed), isLate]);
-  if (found === 'late') {
-    const beside = walksBeside.get(testbed) ?? 0;
-    if (beside < MOST_BESIDE) {
-      walksBeside.set(testbed, beside + 1);
-      try {
-        return await walkToLoss(testbed, probe, unfinished);
-      } finally {
-        walksBeside.set(testbed, (walksBeside.get(testbed) ?? 1) - 1);
-      }
+  if (found === 'late' && !walkedBeside.has(testbed)) {
+    walkedBeside.add(testbed);
+    try {
+      return await walkToLoss(testbed, probe, unfinished);
+    } finally {
+      walkedBeside.delete(testbed);
     }
   }
   return (await finding.catch(failed)) === null ? walkToLoss(testbed, probe, unfinished) : null;
 }
 
-/** How many walks have begun beside finders, and not ended. */
-const walksBeside = new WeakMap<Testbed, number>();
-const MOST_BESIDE = 2;
+/** Testbeds in which a walk has begun beside finders, and not ended. */
+const walkedBeside = new WeakSet<Testbed>();
 
 interface LateOptions {
   readonly finding: Promise<NamedCause | null>;

@@ -86,7 +86,7 @@ export class RuleMonitor {
     const heard = Promise.withResolvers<true>();
     const mark = `${this.table}_${this.#marks++}_`;
     this.#told = { mark, resolve: () => heard.resolve(true) };
-    const ended = Promise.race([this.#monitor.done, this.#tables.done]).then(() => null);
+    const ended = Promise.race([this.#monitor.done, this.#tables.done]);
     ended.catch(() => {});
     const deadline = performance.now() + HEARD_WITHIN_MS;
     let waitMs = ASK_AGAIN_MS;
@@ -94,10 +94,15 @@ export class RuleMonitor {
       this.#tables.write(`add table ip ${mark}${asked} { flags owner; }\n`);
       const told = await Promise.race([heard.promise, ended, delay(waitMs, false as const)]);
       waitMs *= 2;
-      if (told) return;
-      if (told === null) break;
+      if (told === true) return;
+      if (told === false) continue;
+      throw new TestbedError(
+        `The trace of rules was not heard to its end: nft ended with status ${told.exitCode}. ${told.stderr.trim()}`,
+      );
     }
-    throw new TestbedError('The trace of rules was not heard to its end.');
+    throw new TestbedError(
+      `The trace of rules was not heard to its end: nothing was told for ${HEARD_WITHIN_MS / 1000} s.`,
+    );
   }
 
   #hear(text: string): void {
