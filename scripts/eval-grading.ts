@@ -58,9 +58,11 @@ async function casesOf(lab: LoadedLab): Promise<Case[]> {
       name: `fault ${fault.id}`,
       scripts: [...guide, ...scriptsOf(fault.apply)],
       judge: (graded: Graded) => {
-        const check = graded.checks.find(({ id }) => id === fault.caughtBy);
-        if (check?.verdict !== 'fail') return `not caught by ${fault.caughtBy}, which is ${check?.verdict}`;
-        return check.cause?.id === fault.cause ? null : `${fault.caughtBy} names ${check.cause?.id}`;
+        const wanted = graded.checks.find(({ id }) => id === fault.caughtBy);
+        // An earlier check may have named the same root: it is told once.
+        const check = graded.checks.find(({ id }) => id === (wanted?.blockedBy ?? fault.caughtBy));
+        if (check?.verdict !== 'fail') return `not caught by ${fault.caughtBy}, which is ${wanted?.verdict}`;
+        return check.cause?.id === fault.cause ? null : `${check.id} names ${check.cause?.id}`;
       },
     })),
   ];
