@@ -8,7 +8,7 @@ import { jest } from '@jest/globals';
 import { execa } from 'execa';
 import { ZipFile } from 'yazl';
 import { withVariables } from '../src/grading/export/write-skeleton.ts';
-import { gradeAll } from '../src/grading/grade-all.ts';
+import { gradeAll, type Task } from '../src/grading/grade-all.ts';
 import { type Graded, GradeReportSchema } from '../src/grading/graded.ts';
 import { readAnswers, WORKBOOK } from '../src/lab/load-lab.ts';
 import { prepare } from '../src/setup/prepare.ts';
@@ -64,6 +64,24 @@ const grade = (...args: readonly string[]) => start(...args).done;
 function report(stdout: string): Record<string, Graded> {
   const all = GradeReportSchema.parse(JSON.parse(stdout));
   return Object.fromEntries(all.map((graded) => [graded.submission, graded]));
+}
+
+/** Grades in this process; the verdicts in the order in which they were reached. */
+async function gradeHere(
+  tasks: readonly Task[],
+  limits: { readonly jobs: number; readonly timeLimitMs: number },
+): Promise<Graded[]> {
+  const verdicts: Graded[] = [];
+  await gradeAll(docker, tasks, {
+    lab,
+    image,
+    ...limits,
+    signal: new AbortController().signal,
+    onVerdict: async (_task, graded) => {
+      verdicts.push(graded);
+    },
+  });
+  return verdicts;
 }
 
 test.concurrent('a class: each under their own seed, copies found out, the rest told why', async () => {
@@ -179,7 +197,6 @@ test.concurrent('a run that was broken off leaves nothing, and goes on where it 
 });
 
 test.concurrent('a testbed that is taken away under a submission is not its failure', async () => {
-  const verdicts: Graded[] = [];
   const subject = { submission: 'unlucky', student: null, lab: '03', seed: 'unlucky' };
   const commands = 'sleep 20';
   const scripts = [
@@ -187,16 +204,8 @@ test.concurrent('a testbed that is taken away under a submission is not its fail
     ...fences.map((fence) => ({ ...fence, source: 'x' })),
   ];
   const plan = planAddresses(lab.topology, 'unlucky');
-  const grading = gradeAll(docker, [{ subject, plan, submission: { scripts, notes: [] } }], {
-    lab,
-    image,
-    jobs: 1,
-    timeLimitMs: 60_000,
-    signal: new AbortController().signal,
-    onVerdict: async (_task, graded) => {
-      verdicts.push(graded);
-    },
-  });
+  const tasks = [{ subject, plan, submission: { scripts, notes: [] } }];
+  const grading = gradeHere(tasks, { jobs: 1, timeLimitMs: 60_000 });
   const nodes = () => listContainers(docker, { [LABEL.seed]: 'unlucky', [LABEL.node]: 'node1' });
   const runs = (found: Awaited<ReturnType<typeof nodes>>) => found.some(({ State }) => State === 'running');
   const [node] = await until('its node runs', nodes, runs, BUSY_MS);
@@ -207,8 +216,7 @@ test.concurrent('a testbed that is taken away under a submission is not its fail
     BUSY_MS,
   );
   await removeContainer(docker, node?.Id ?? '');
-  await grading;
-  expect(verdicts).toEqual([expect.objectContaining({ status: 'graded', score: 1, attempts: 2 })]);
+  expect(await grading).toEqual([expect.objectContaining({ status: 'graded', score: 1, attempts: 2 })]);
 });
 
 test.concurrent('containers serve again where a grading went its ordinary way, and only there', async () => {
@@ -226,19 +234,9 @@ test.concurrent('containers serve again where a grading went its ordinary way, a
     plan: planAddresses(lab.topology, seed),
     submission: { scripts: scripts.map((script) => ({ ...script, source: 'x' })), notes: [] },
   }));
-  const scores: (number | null)[] = [];
   try {
-    await gradeAll(docker, tasks, {
-      lab,
-      image,
-      jobs: 1,
-      timeLimitMs: 5_000,
-      signal: new AbortController().signal,
-      onVerdict: async (_task, { score }) => {
-        scores.push(score);
-      },
-    });
-    expect(scores).toEqual([1, 0, 1, 0, 1, 1]);
+    const verdicts = await gradeHere(tasks, { jobs: 1, timeLimitMs: 5_000 });
+    expect(verdicts.map(({ score }) => score)).toEqual([1, 0, 1, 0, 1, 1]);
     // Two testbeds take turns; the one whose submission took all its time does not serve a third.
     const containers = 1 + Object.keys(lab.topology.nodes).length;
     await until(
@@ -265,17 +263,7 @@ test.concurrent('who was kept from running beside others is graded once more, al
     plan: planAddresses(lab.topology),
     submission: { scripts: [{ host: 'node1', commands: text, source: 'node1.sh' }], notes: [] },
   }));
-  const verdicts: Graded[] = [];
-  await gradeAll(docker, tasks, {
-    lab,
-    image,
-    jobs: 2,
-    timeLimitMs: 5_000,
-    signal: new AbortController().signal,
-    onVerdict: async (_task, graded) => {
-      verdicts.push(graded);
-    },
-  });
+  const verdicts = await gradeHere(tasks, { jobs: 2, timeLimitMs: 5_000 });
   const order = verdicts.map(({ submission }) => submission);
   expect({ last: order.at(-1), others: order.slice(0, -1).sort() }).toEqual({
     last: 'stalled',

@@ -24,6 +24,7 @@ const PER_NAMESPACE = [
   'net/ipv4/icmp_echo_ignore_all',
   'net/ipv4/ip_forward',
 ] as const;
+const SETTINGS = [...PER_NAMESPACE, ...PER_INTERFACE.map((each) => `net/ipv4/conf/*/${each}`)];
 export type Setting =
   | (typeof PER_NAMESPACE)[number]
   | `net/ipv4/conf/${string}/${(typeof PER_INTERFACE)[number]}`;
@@ -73,9 +74,8 @@ export class Evidence {
 
   /** Null where the kernel has no such setting, or no such interface. */
   async setting(host: Host, name: Setting): Promise<string | null> {
-    const paths = [...PER_NAMESPACE, ...PER_INTERFACE.map((each) => `net/ipv4/conf/*/${each}`)];
     const settings = await this.#once(`settings ${hostName(host)}`, () =>
-      readSettings(this.testbed, host, paths),
+      readSettings(this.testbed, host, SETTINGS),
     );
     return settings.get(name) ?? null;
   }

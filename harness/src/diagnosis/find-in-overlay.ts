@@ -2,7 +2,6 @@
  * Follows a packet through a VXLAN tunnel: the next hop's MAC address, the node behind that MAC address, and
  * whether the tunnel's other end understands it (RFC 7348).
  */
-
 import { readNeighbours } from '../probes/kernel-state.ts';
 import { ask } from '../probes/reach.ts';
 import type { NamedCause } from '../probes/symptom.ts';

@@ -1,5 +1,5 @@
 import type { LoadedLab } from '../lab/load-lab.ts';
-import type { Attempt } from './grade-one.ts';
+import { type Attempt, NOTHING } from './grade-one.ts';
 import { judge, refuse } from './judge.ts';
 import type { CheckResult, Verdict } from './verdict.ts';
 
@@ -25,16 +25,7 @@ function attempt(verdicts: readonly Verdict[], error: string | null = null): Att
     }),
   );
   const report = { lab: '03', seed: null, passed: 0, total: 4, durationMs: 1, checks };
-  return {
-    report,
-    steps: [],
-    notes: [],
-    error,
-    began: true,
-    killed: [],
-    waited: false,
-    clean: error === null,
-  };
+  return { ...NOTHING, report, error, began: true };
 }
 
 test('a check counts as much as it weighs; blocked is not reached, skipped leaves the total', () => {

@@ -1,5 +1,5 @@
 import type { LoadedLab } from '../lab/load-lab.ts';
-import type { Attempt } from './grade-one.ts';
+import { type Attempt, NOTHING } from './grade-one.ts';
 import { asOwnDoing, endedTwice, failedAlike } from './second-verdict.ts';
 import type { CheckResult, Verdict } from './verdict.ts';
 
@@ -12,17 +12,7 @@ const lab = {
 } as unknown as LoadedLab;
 
 function failed(error: string, more: Partial<Attempt> = {}): Attempt {
-  return {
-    report: null,
-    steps: [],
-    notes: [],
-    error,
-    began: true,
-    killed: [],
-    waited: false,
-    clean: error === null,
-    ...more,
-  };
+  return { ...NOTHING, error, began: true, ...more };
 }
 
 function erring(id: string, observed = 'it broke'): Attempt {

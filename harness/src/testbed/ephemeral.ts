@@ -18,7 +18,7 @@ export interface FreshTestbed {
   remove(): Promise<void>;
   /**
    * Takes everything out of its containers and makes of them what another call of {@link makeFresh} would have made, in
-   * a fifth of the time. Not while it is in use.
+   * half the time. Not while it is in use.
    *
    * @throws {TestbedError} when it cannot be done, or the kernel does not bear out that all is gone.
    */
