@@ -25,4 +25,6 @@ export default {
   maxWorkers: 2,
   maxConcurrency: 3,
   testTimeout: 120_000,
+  // A difference with everything around it.
+  expand: true,
 };

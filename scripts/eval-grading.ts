@@ -6,6 +6,7 @@
  * caught by its check, with its cause; and every grading of the same has to say the same of every check.
  */
 import { cpus, loadavg } from 'node:os';
+import { INTERRUPTED, InterruptedError, onInterrupt } from '../harness/src/cli/interrupt.ts';
 import { gradeAll, type Task } from '../harness/src/grading/grade-all.ts';
 import type { Graded } from '../harness/src/grading/graded.ts';
 import type { Fence } from '../harness/src/lab/guide.ts';
@@ -81,6 +82,7 @@ let gradings = 0;
 let wrong = 0;
 let disagreements = 0;
 let again = 0;
+const { signal } = onInterrupt();
 for (const folder of folders) {
   const lab = await loadLab(folder);
   const cases = await casesOf(lab);
@@ -101,7 +103,7 @@ for (const folder of folders) {
     image,
     jobs: Number(options.jobs),
     timeLimitMs: 120_000,
-    signal: new AbortController().signal,
+    signal,
     onVerdict: async (task, graded) => {
       gradings++;
       if (graded.attempts > 1) again++;
@@ -118,6 +120,9 @@ for (const folder of folders) {
         terminal.line(`lab ${lab.number}, ${graded.submission}: said before ${before}; says now ${said}`);
       }
     },
+  }).catch((error: unknown) => {
+    if (error instanceof InterruptedError) process.exit(INTERRUPTED);
+    throw error;
   });
   const seconds = Math.round((performance.now() - began) / 1000);
   process.stdout.write(

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Config } from '@docusaurus/types';
 import type { Catalog } from './content/catalog';
 import showLabs from './plugins/remark-labs';
+import { textFirst } from './plugins/text-first';
 
 const workbook = path.resolve(__dirname, '..');
 const catalog: Catalog = JSON.parse(readFileSync(path.join(__dirname, '.generated/catalog.json'), 'utf8'));
@@ -18,6 +19,7 @@ const config: Config = {
   baseUrl: SITE_BASE_PATH || '/',
   trailingSlash: true,
   favicon: 'favicon.svg',
+  ssrTemplate: textFirst(),
   onBrokenLinks: 'throw',
   onBrokenAnchors: 'throw',
   onDuplicateRoutes: 'throw',

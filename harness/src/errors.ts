@@ -37,3 +37,10 @@ export class CommandError extends TestbedError {
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The same of an error of the file system, without the call and the path: the sentence around it names the file. */
+export function fileErrorText(error: unknown): string {
+  const text = errorText(error);
+  const isOfSystem = error instanceof Error && 'syscall' in error;
+  return isOfSystem ? text.replace(/^[A-Z0-9]+: /, '').replace(/, \w+(?: '.*')?$/s, '') : text;
+}

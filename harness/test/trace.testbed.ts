@@ -400,6 +400,63 @@ sysctl -qw net.ipv4.conf.eth0.rp_filter=1`,
   });
 });
 
+describe('a diagnosis names what hides behind another symptom', () => {
+  const later = () => {};
+
+  test('a queue that drops what is for one endpoint of a Service, and not the neighbour that seems to be silent', async () => {
+    await using started = await startSolved(lab06);
+    const { testbed } = started;
+    await mustAsLearner(testbed, 'node1', 'tc qdisc add dev veth-b root blackhole; ip neigh flush all');
+    const web = testbed.plan.services.web;
+    const [port] = web?.ports ?? [];
+    if (!web?.clusterIp || !port) throw new Error('lab 06 has no Service web');
+    const wrong = {
+      what: 'unanswered',
+      outcome: 'timeout',
+      count: 4,
+      asked: 12,
+      answered: ['c', 'd'],
+    } as const;
+    const asked = { kind: 'service', from: testbed.host('pod/e'), service: 'web', address: web.clusterIp, port, wrong } as const; // biome-ignore format: one question
+    const found = await diagnose(testbed, asked, later);
+    expect(found).toMatchObject({ id: 'filter-drop', where: 'node1' });
+    expect(found.text).toContain('the queue of veth-b');
+  });
+
+  test('another bridge, whichever end asks, and not the one that lost its only port', async () => {
+    await using started = await startSolved(lab05);
+    const { testbed } = started;
+    await mustAsLearner(
+      testbed,
+      'node3',
+      'ip link add other0 up type bridge; ip link set veth-e master other0',
+    );
+    const outcome = { kind: 'timeout', client: null, ttl: null } as const;
+    for (const [one, other] of [
+      ['pod/c', 'pod/e'],
+      ['pod/e', 'pod/c'],
+    ] as const) {
+      const [from, to] = [testbed.host(one), testbed.host(other)];
+      const address = testbed.plan.pods[to.pod]?.address ?? '';
+      const silence = { kind: 'no-answer', from, to, address, protocol: 'icmp', port: 0, outcome } as const;
+      expect(await diagnose(testbed, silence, later)).toMatchObject({ id: 'other-bridge', where: 'node3' });
+    }
+  });
+
+  test('backends that drop what comes, and not a masquerade that a Local Service does without', async () => {
+    await using started = await startSolved(lab07);
+    const { testbed } = started;
+    for (const pod of ['b', 'c', 'd'])
+      await mustAsLearner(testbed, `pod/${pod}`, 'iptables -I INPUT -p tcp --dport 8090 -j DROP');
+    const { address = '' } = Object.values(testbed.plan.nodes.node1?.interfaces ?? {})[0] ?? {};
+    const port = testbed.plan.services.shop?.ports[0]?.nodePort ?? 0;
+    const hosts = { from: testbed.host('client'), to: testbed.host('node1') };
+    const called = { kind: 'node-port', wrong: 'no-answer', service: 'shop', ...hosts, address, protocol: 'tcp', port } as const; // biome-ignore format: one question
+    const found = await diagnose(testbed, { ...called, outcome: 'timeout', seen: '' }, later);
+    expect(found).toMatchObject({ id: 'filter-drop', where: 'pod/b' });
+  });
+});
+
 test('a pod without a namespace is the cause, as sender and as receiver, and no error', async () => {
   await using started = await startLab(lab02);
   const { testbed } = started;

@@ -60,7 +60,7 @@ export default defineLab({
         'ip netns exec a curl http://127.0.0.1:8080/',
       ],
       async run(network) {
-        await Promise.all([WEB, API].map((container) => expectOnLocalhost(network, POD, container)));
+        await network.expectEach([WEB, API], (container) => expectOnLocalhost(network, POD, container));
       },
     },
     {
@@ -73,7 +73,7 @@ export default defineLab({
         'Stop one of the two, and start it without the option reuseport.',
       ],
       async run(network) {
-        await Promise.all([WEB, API].map((container) => expectPortTaken(network, POD, container)));
+        await network.expectEach([WEB, API], (container) => expectPortTaken(network, POD, container));
       },
     },
     {

@@ -47,7 +47,7 @@ export default defineLab({
         'bridge link shows the ports of the bridge; ip netns exec c ip address shows what pod c has.',
       ],
       async run(network) {
-        await Promise.all(PAIRS.map(([from, to]) => network.expectReach(from, to)));
+        await network.expectEach(PAIRS, ([from, to]) => network.expectReach(from, to));
       },
     },
     {
@@ -60,7 +60,7 @@ export default defineLab({
         'iptables -t nat -S POSTROUTING shows the rule; iptables -t nat -D POSTROUTING ... removes it.',
       ],
       async run(network) {
-        await Promise.all(PAIRS.map(([from, to]) => network.expectSourceKept(from, to)));
+        await network.expectEach(PAIRS, ([from, to]) => network.expectSourceKept(from, to));
       },
     },
     {
@@ -73,7 +73,7 @@ export default defineLab({
         'ip route get $POD_B_IP in pod a must say "dev eth0" without "via".',
       ],
       async run(network) {
-        await Promise.all(PAIRS.map(([from, to]) => network.expectNotRouted(from, to)));
+        await network.expectEach(PAIRS, ([from, to]) => network.expectNotRouted(from, to));
       },
     },
     {
@@ -86,7 +86,7 @@ export default defineLab({
         'ip neigh flush dev eth0, then ping again and look at ip neigh.',
       ],
       async run(network) {
-        await Promise.all(PAIRS.map(([from, to]) => network.expectNeighbourLearned(from, to)));
+        await network.expectEach(PAIRS, ([from, to]) => network.expectNeighbourLearned(from, to));
       },
     },
     {
@@ -99,7 +99,7 @@ export default defineLab({
         'bridge link set dev veth-a learning on',
       ],
       async run(network) {
-        await Promise.all(PODS.map((pod) => network.expectInForwardingDatabase(pod)));
+        await network.expectEach(PODS, (pod) => network.expectInForwardingDatabase(pod));
       },
     },
     {
@@ -112,7 +112,7 @@ export default defineLab({
         'ip link shows the MTU of each interface; ip link set veth-a mtu 1500 sets it.',
       ],
       async run(network) {
-        await Promise.all(PAIRS.map(([from, to]) => network.expectFullSize(from, to)));
+        await network.expectEach(PAIRS, ([from, to]) => network.expectFullSize(from, to));
       },
     },
     {
@@ -125,7 +125,7 @@ export default defineLab({
         'ip address add $NODE1_POD_GATEWAY/24 dev cni0',
       ],
       async run(network) {
-        await Promise.all(PODS.map((pod) => network.expectReach('node1', pod)));
+        await network.expectEach(PODS, (pod) => network.expectReach('node1', pod));
       },
     },
     {
@@ -139,7 +139,7 @@ export default defineLab({
       ],
       async run(network) {
         const { address } = nodeOf(network);
-        await Promise.all(PODS.map((pod) => network.expectReach(pod, 'node1', address)));
+        await network.expectEach(PODS, (pod) => network.expectReach(pod, 'node1', address));
       },
     },
     {

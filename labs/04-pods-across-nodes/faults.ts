@@ -167,6 +167,14 @@ const afterReach: Fault[] = [
     repair: { 'pod/d': 'ip route add default via "$NODE2_POD_GATEWAY"' },
   },
   {
+    id: 'neighbours-cut-off',
+    title: 'The ports of pods a and b, on one node, are isolated from each other',
+    caughtBy: 'mesh',
+    cause: 'port-isolated',
+    apply: { node1: 'for port in veth-a veth-b; do bridge link set dev "$port" isolated on; done' },
+    repair: { node1: 'for port in veth-a veth-b; do bridge link set dev "$port" isolated off; done' },
+  },
+  {
     id: 'masquerade-everything',
     title: 'Everything that leaves node1 by eth0 is masqueraded',
     caughtBy: 'no-nat',

@@ -13,6 +13,8 @@ import {
 
 /** Every ordered pair of a pod on node1 and a pod on node2. */
 const PAIRS = ordered(['pod/a', 'pod/b'], ['pod/c', 'pod/d']);
+/** Those, and the pods of one node among themselves: what stood before has to stand still. */
+const ALL_PAIRS = [...PAIRS, ...ordered(['pod/a'], ['pod/b']), ...ordered(['pod/c'], ['pod/d'])];
 /** Every ordered pair of the pod on node3 and a pod elsewhere. */
 const PAIRS_OF_NODE3 = ordered(['pod/e'], ['pod/a', 'pod/b', 'pod/c', 'pod/d']);
 /** Each other node and the pod on node3; node3 and a pod on each other node. */
@@ -25,13 +27,6 @@ const NODES_AND_PODS_OF_NODE3 = [
 
 function ordered(some: readonly string[], others: readonly string[]): (readonly [string, string])[] {
   return some.flatMap((one) => others.flatMap((other) => [[one, other] as const, [other, one] as const]));
-}
-
-function all(
-  pairs: readonly (readonly [string, string])[],
-  look: (from: string, to: string) => Promise<void>,
-): Promise<unknown> {
-  return Promise.all(pairs.map(([from, to]) => look(from, to)));
 }
 
 function addressOf(network: Network, node: string): string {
@@ -77,14 +72,14 @@ export default defineLab({
     },
     {
       id: 'mesh',
-      title: 'Every pod on node1 reaches every pod on node2, and the other way round',
+      title: 'The pods of node1 and node2 all reach each other, those of one node too',
       needs: ['a-reaches-c'],
       hints: [
         'Which pair fails? What does its pod or its node lack that the others have?',
         'A route for the whole pod CIDR holds for all pods of the node. A route for one address holds for one pod.',
         'ip route on both nodes; ip netns exec d ip route shows what pod d has.',
       ],
-      run: async (network) => void (await all(PAIRS, (from, to) => network.expectReach(from, to))),
+      run: (network) => network.expectEach(ALL_PAIRS, ([from, to]) => network.expectReach(from, to)),
     },
     {
       id: 'no-nat',
@@ -95,7 +90,7 @@ export default defineLab({
         'A rule that masquerades everything that leaves the node by eth0 rewrites pod traffic too.',
         'iptables -t nat -S POSTROUTING shows the rule. Leave out what goes to pods: ! -d $CLUSTER_CIDR',
       ],
-      run: async (network) => void (await all(PAIRS, (from, to) => network.expectSourceKept(from, to))),
+      run: (network) => network.expectEach(PAIRS, ([from, to]) => network.expectSourceKept(from, to)),
     },
     {
       id: 'two-routers',
@@ -106,7 +101,7 @@ export default defineLab({
         'The two nodes are routers, and no other has to be on the way. The next hop is the node that has the pod.',
         'traceroute -n $POD_C_IP in pod a names the routers; ip route on each node shows who sends it astray.',
       ],
-      run: async (network) => void (await all(PAIRS, (from, to) => expectRouters(network, from, to, 2))),
+      run: (network) => network.expectEach(PAIRS, ([from, to]) => expectRouters(network, from, to, 2)),
     },
     {
       id: 'plain',
@@ -148,18 +143,17 @@ export default defineLab({
         'On node1: ip route get $POD_C_IP must say the same for the node itself as for its pods.',
       ],
       async run(network) {
-        await all(
-          [
-            ['node1', 'pod/c'],
-            ['node1', 'pod/d'],
-            ['node2', 'pod/a'],
-            ['node2', 'pod/b'],
-          ],
-          (node, pod) =>
-            Promise.all([
-              network.expectReach(node, pod),
-              network.expectReach(pod, node, addressOf(network, node)),
-            ]).then(() => {}),
+        const across = [
+          ['node1', 'pod/c'],
+          ['node1', 'pod/d'],
+          ['node2', 'pod/a'],
+          ['node2', 'pod/b'],
+        ] as const;
+        await network.expectAll(
+          across.flatMap(([node, pod]) => [
+            network.expectReach(node, pod),
+            network.expectReach(pod, node, addressOf(network, node)),
+          ]),
         );
       },
     },
@@ -174,7 +168,7 @@ export default defineLab({
       ],
       async run(network) {
         // At once: a kernel takes up to a second until it sends by a new port, and as long for several.
-        await Promise.all([
+        await network.expectAll([
           expectRoomForRemotePod(network, 'pod/c', 'pod/a'),
           expectRoomForRemotePod(network, 'pod/a', 'pod/c'),
         ]);
@@ -190,12 +184,12 @@ export default defineLab({
         'On node1 and node2: ip route add $NODE3_POD_CIDR via $NODE3_IP. On node3: forwarding, and the routes to $NODE1_POD_CIDR and $NODE2_POD_CIDR.',
       ],
       async run(network) {
-        await all(PAIRS_OF_NODE3, async (from, to) => {
+        await network.expectEach(PAIRS_OF_NODE3, async ([from, to]) => {
           await network.expectReach(from, to);
           await network.expectSourceKept(from, to);
           await expectRouters(network, from, to, 2);
         });
-        await Promise.all([
+        await network.expectAll([
           expectPlainOnUnderlay(network, 'pod/e', 'pod/c'),
           expectPlainOnUnderlay(network, 'pod/e', 'pod/a'),
           expectFullSizeNow(network, 'pod/e', 'pod/a')

@@ -241,6 +241,14 @@ const afterReach: Fault[] = [
     repair: { 'pod/d': 'ip route add default via "$NODE2_POD_GATEWAY"' },
   },
   {
+    id: 'neighbours-cut-off',
+    title: 'The ports of pods a and b, on one node, are isolated from each other',
+    caughtBy: 'mesh',
+    cause: 'port-isolated',
+    apply: { node1: 'for port in veth-a veth-b; do bridge link set dev "$port" isolated on; done' },
+    repair: { node1: 'for port in veth-a veth-b; do bridge link set dev "$port" isolated off; done' },
+  },
+  {
     id: 'masquerade-docker-style',
     title: 'node1 masquerades its pods as Docker does: whatever does not leave by the bridge',
     caughtBy: 'no-nat',
@@ -285,6 +293,25 @@ const afterReach: Fault[] = [
     },
     repair: {
       node1: `${neighbour(2)}; bridge fdb del 00:00:00:00:00:00 dev flannel.1 dst "$NODE2_IP" self`,
+    },
+  },
+  {
+    id: 'asks-in-the-name-of-node3',
+    title: 'node1 asks by ARP for a next hop that is an address of node3, and node2 answers',
+    caughtBy: 'quiet-overlay',
+    cause: 'overlay-asks',
+    apply: {
+      node1: [
+        'ip route replace "$NODE2_POD_CIDR" via 192.0.2.3 dev flannel.1 onlink',
+        'bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst "$NODE2_IP" self permanent',
+      ].join('\n'),
+      node2: 'ip address add 192.0.2.3/32 dev flannel.1',
+      node3: 'ip address add 192.0.2.3/32 dev flannel.1',
+    },
+    repair: {
+      node1: `${route(2)}; bridge fdb del 00:00:00:00:00:00 dev flannel.1 dst "$NODE2_IP" self`,
+      node2: 'ip address del 192.0.2.3/32 dev flannel.1',
+      node3: 'ip address del 192.0.2.3/32 dev flannel.1',
     },
   },
   {

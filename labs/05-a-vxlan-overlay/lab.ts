@@ -12,6 +12,8 @@ import {
 
 /** Every ordered pair of a pod on node1 and a pod on node2. */
 const PAIRS = ordered(['pod/a', 'pod/b'], ['pod/c', 'pod/d']);
+/** Those, and the pods of one node among themselves: what stood before has to stand still. */
+const ALL_PAIRS = [...PAIRS, ...ordered(['pod/a'], ['pod/b']), ...ordered(['pod/c'], ['pod/d'])];
 /** Every ordered pair of the pod on node3 and a pod elsewhere. */
 const PAIRS_OF_NODE3 = ordered(['pod/e'], ['pod/a', 'pod/b', 'pod/c', 'pod/d']);
 
@@ -20,13 +22,6 @@ const OF_NODE3 = ordered(['pod/e'], ['pod/a', 'pod/c']);
 
 function ordered(some: readonly string[], others: readonly string[]): (readonly [string, string])[] {
   return some.flatMap((one) => others.flatMap((other) => [[one, other] as const, [other, one] as const]));
-}
-
-async function all(
-  pairs: readonly (readonly [string, string])[],
-  look: (from: string, to: string) => Promise<void>,
-): Promise<void> {
-  await Promise.all(pairs.map(([from, to]) => look(from, to)));
 }
 
 export default defineLab({
@@ -54,14 +49,14 @@ export default defineLab({
     },
     {
       id: 'mesh',
-      title: 'Every pod on node1 reaches every pod on node2, and the other way round',
+      title: 'The pods of node1 and node2 all reach each other, those of one node too',
       needs: ['a-reaches-c'],
       hints: [
         'Which pair fails? What does its pod lack that the others have?',
         'One route, one neighbour entry and one FDB entry per node hold for all pods of that node.',
         'ip route show dev flannel.1; ip neigh show dev flannel.1; bridge fdb show dev flannel.1',
       ],
-      run: (network) => all(PAIRS, (from, to) => network.expectReach(from, to)),
+      run: (network) => network.expectEach(ALL_PAIRS, ([from, to]) => network.expectReach(from, to)),
     },
     {
       id: 'no-nat',
@@ -72,7 +67,7 @@ export default defineLab({
         'A rule that masquerades what leaves the bridge catches pod traffic too, before it is wrapped.',
         'iptables -t nat -S POSTROUTING shows the rule. Leave out what goes to pods: ! -d $CLUSTER_CIDR',
       ],
-      run: (network) => all(PAIRS, (from, to) => network.expectSourceKept(from, to)),
+      run: (network) => network.expectEach(PAIRS, ([from, to]) => network.expectSourceKept(from, to)),
     },
     {
       id: 'two-routers',
@@ -83,7 +78,7 @@ export default defineLab({
         'The two nodes route the inner packet. Whatever is on the underlay routes only what is wrapped around it.',
         'ip route get $POD_C_IP on node1: the next hop must be the tunnel end of the node that has the pod.',
       ],
-      run: (network) => all(PAIRS, (from, to) => expectRouters(network, from, to, 2)),
+      run: (network) => network.expectEach(PAIRS, ([from, to]) => expectRouters(network, from, to, 2)),
     },
     {
       id: 'on-the-wire',
@@ -152,7 +147,7 @@ export default defineLab({
       ],
       async run(network) {
         const { NODE1_POD_GATEWAY = '', NODE2_POD_GATEWAY = '' } = network.plan.variables;
-        await Promise.all([
+        await network.expectAll([
           network.expectReach('node1', 'pod/c'),
           network.expectReach('node1', 'pod/d'),
           network.expectReach('node2', 'pod/a'),
@@ -174,13 +169,13 @@ export default defineLab({
         'The commands of steps 2 and 3, with node3 in the place of node1 or node2. Compare ip -d link, ip neigh and bridge fdb with those of node1.',
       ],
       async run(network) {
-        await all(PAIRS_OF_NODE3, async (from, to) => {
+        await network.expectEach(PAIRS_OF_NODE3, async ([from, to]) => {
           await network.expectReach(from, to);
           await network.expectSourceKept(from, to);
           await expectRouters(network, from, to, 2);
         });
         const { NODE1_POD_GATEWAY = '', NODE3_POD_GATEWAY = '' } = network.plan.variables;
-        await Promise.all([
+        await network.expectAll([
           // node2 and node3 are in one rack: between them a plain route is right too (flannel's DirectRouting).
           expectOverlayOnUnderlay(network, 'pod/e', 'pod/a'),
           expectNoFragments(network, 'pod/e', 'pod/a').then(() =>
@@ -205,7 +200,7 @@ export default defineLab({
         'What is true of node1 and node2 has to be true of node3: it was told beforehand, and so were the others about it.',
         `On node1 and node2: ip neigh replace \${NODE3_POD_CIDR%/*} lladdr MAC dev flannel.1 nud permanent; bridge fdb replace MAC dev flannel.1 dst $NODE3_IP self permanent. On node3 the same for both of them.`,
       ],
-      run: (network) => all(OF_NODE3, (from, to) => expectQuietOverlay(network, from, to)),
+      run: (network) => network.expectEach(OF_NODE3, ([from, to]) => expectQuietOverlay(network, from, to)),
     },
   ],
 });

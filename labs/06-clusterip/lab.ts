@@ -12,11 +12,6 @@ import {
   expectSomeEndpoint,
 } from 'podwire';
 
-/** All of them at once; where several fail, the first one is told. */
-async function all(looks: readonly Promise<void>[]): Promise<void> {
-  for (const look of await Promise.allSettled(looks)) if (look.status === 'rejected') throw look.reason;
-}
-
 export default defineLab({
   checks: [
     {
@@ -94,7 +89,7 @@ export default defineLab({
         'All that you did on node1, on node2: the setting, the hairpin ports, and the same rules.',
       ],
       run: (network) =>
-        all([
+        network.expectAll([
           expectEvenSplit(network, 'pod/e', 'web'),
           expectHairpin(network, 'pod/c', 'web'),
           expectHairpin(network, 'pod/d', 'web'),
@@ -126,7 +121,7 @@ export default defineLab({
         'The loop of the guide goes through Services. Let it go through clock too, with -p udp.',
       ],
       run: (network) =>
-        all([
+        network.expectAll([
           expectEvenSplit(network, 'pod/a', 'clock'),
           expectEvenSplit(network, 'pod/e', 'clock'),
           expectHairpin(network, 'pod/b', 'clock'),
@@ -145,7 +140,9 @@ export default defineLab({
         'iptables -A FORWARD -d $SERVICE_EMPTY_IP -p tcp --dport $SERVICE_EMPTY_PORT -j REJECT, and the same in OUTPUT, on both nodes',
       ],
       run: (network) =>
-        all(['pod/a', 'pod/e', 'node1', 'node2'].map((host) => expectRefused(network, host, 'empty'))),
+        network.expectEach(['pod/a', 'pod/e', 'node1', 'node2'], (host) =>
+          expectRefused(network, host, 'empty'),
+        ),
     },
     {
       id: 'endpoint-gone',
@@ -157,7 +154,7 @@ export default defineLab({
         'iptables -t nat -F STATS, and fill it anew with c and d, on both nodes',
       ],
       run: (network) =>
-        all([
+        network.expectAll([
           expectEvenSplit(network, 'pod/a', 'stats'),
           expectEvenSplit(network, 'pod/e', 'stats'),
           expectService(network, 'node1', 'stats'),
@@ -173,7 +170,8 @@ export default defineLab({
         'Rules of the table nat are asked once per flow: for its first packet. The table of connections remembers the answer. conntrack -L -p udp --orig-dst $SERVICE_STATS_IP',
         'On node1: conntrack -D -p udp --orig-dst $SERVICE_STATS_IP',
       ],
-      run: (network) => all([expectNoStaleFlow(network, 'stats'), expectNoStaleFlow(network, 'clock')]),
+      run: (network) =>
+        network.expectAll([expectNoStaleFlow(network, 'stats'), expectNoStaleFlow(network, 'clock')]),
     },
   ],
 });

@@ -20,15 +20,6 @@ const BACKENDS = ['b', 'c', 'd'];
 const WEB = { service: 'web', from: 'client' };
 const SHOP = { service: 'shop', from: 'client' };
 
-/** Looks at all of them at once; of several failures, the first in this order is the one to tell. */
-async function all(looks: readonly Promise<unknown>[]): Promise<void> {
-  for (const seen of await Promise.allSettled(looks)) if (seen.status === 'rejected') throw seen.reason;
-}
-
-function onEach(nodes: readonly string[], look: (node: string) => Promise<unknown>): Promise<void> {
-  return all(nodes.map(look));
-}
-
 export default defineLab({
   checks: [
     {
@@ -64,7 +55,9 @@ export default defineLab({
         'The rules of step 2 and 3, on node2 and on node3.',
       ],
       run: async (network) => {
-        await onEach(['node2', 'node3'], (node) => expectBackends(network, { ...WEB, node }, BACKENDS));
+        await network.expectEach(['node2', 'node3'], (node) =>
+          expectBackends(network, { ...WEB, node }, BACKENDS),
+        );
       },
     },
     {
@@ -88,7 +81,7 @@ export default defineLab({
         'Put KUBE-MARK-MASQ into a chain of its own before the chain of the Service (KUBE-EXT-...), not into KUBE-SVC-... or POSTROUTING.',
       ],
       run: async (network) => {
-        await onEach(['pod/a', 'pod/f'], (pod) => expectClusterIpSource(network, 'web', pod));
+        await network.expectEach(['pod/a', 'pod/f'], (pod) => expectClusterIpSource(network, 'web', pod));
       },
     },
     {
@@ -101,7 +94,7 @@ export default defineLab({
         'iptables -t nat -S KUBE-NODEPORTS: each rule has -p and --dport.',
       ],
       run: async (network) => {
-        await onEach(NODES, (node) => expectOwnPorts(network, 'web', 'client', node));
+        await network.expectEach(NODES, (node) => expectOwnPorts(network, 'web', 'client', node));
       },
     },
     {
@@ -114,7 +107,7 @@ export default defineLab({
         'iptables -t nat -A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS',
       ],
       run: async (network) => {
-        await all([
+        await network.expectAll([
           expectTransit(network, 'web', 'pod/a', 'pod/f'),
           expectTransit(network, 'web', 'pod/e', 'pod/f'),
           ...NODES.map((node) => expectTransit(network, 'web', node, 'client')),
@@ -131,19 +124,18 @@ export default defineLab({
         'KUBE-SERVICES has to be called from PREROUTING and from OUTPUT, and no rule may name an interface (-i).',
       ],
       run: async (network) => {
-        await all(
-          (
-            [
-              ['pod/a', 'node1'],
-              ['pod/a', 'node3'],
-              ['pod/e', 'node2'],
-              ['pod/f', 'node3'],
-              ['node1', 'node1'],
-              ['node2', 'node2'],
-              ['node3', 'node3'],
-              ['node1', 'node3'],
-            ] as const
-          ).map(([from, node]) => expectBackends(network, { service: 'web', from, node }, BACKENDS)),
+        await network.expectEach(
+          [
+            ['pod/a', 'node1'],
+            ['pod/a', 'node3'],
+            ['pod/e', 'node2'],
+            ['pod/f', 'node3'],
+            ['node1', 'node1'],
+            ['node2', 'node2'],
+            ['node3', 'node3'],
+            ['node1', 'node3'],
+          ] as const,
+          ([from, node]) => expectBackends(network, { service: 'web', from, node }, BACKENDS),
         );
       },
     },
@@ -157,7 +149,7 @@ export default defineLab({
         'sysctl -w net.ipv4.conf.all.route_localnet=1; the masquerade of step 3 gives the packet another sender.',
       ],
       run: async (network) => {
-        await onEach(NODES, (node) =>
+        await network.expectEach(NODES, (node) =>
           expectBackends(network, { service: 'web', from: node, node, address: '127.0.0.1' }, BACKENDS),
         );
       },
@@ -172,7 +164,7 @@ export default defineLab({
         'iptables -A INPUT -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
       ],
       run: async (network) => {
-        await onEach(NODES, (node) => expectLoopbackClosed(network, 'client', node));
+        await network.expectEach(NODES, (node) => expectLoopbackClosed(network, 'client', node));
       },
     },
     {
@@ -185,7 +177,7 @@ export default defineLab({
         'The rules of web with -p udp, $SERVICE_CLOCK_NODE_PORT and the chain of clock.',
       ],
       run: async (network) => {
-        await all([
+        await network.expectAll([
           ...NODES.map((node) =>
             expectBackends(network, { service: 'clock', from: 'client', node }, BACKENDS),
           ),
@@ -204,7 +196,9 @@ export default defineLab({
         'A chain KUBE-SVL-... with the endpoint chains of this node, and KUBE-EXT-... ends with -j KUBE-SVL-...',
       ],
       run: async (network) => {
-        await onEach(['node1', 'node2'], (node) => expectLocalBackends(network, { ...SHOP, node }));
+        await network.expectEach(['node1', 'node2'], (node) =>
+          expectLocalBackends(network, { ...SHOP, node }),
+        );
         await expectEvenAtNodes(network, 'shop', 'client', ['node2'], ['c', 'd']);
       },
     },
@@ -218,7 +212,7 @@ export default defineLab({
         'No KUBE-MARK-MASQ for packets from outside on their way to KUBE-SVL-...',
       ],
       run: async (network) => {
-        await onEach(['node1', 'node2'], (node) => expectClientSeen(network, { ...SHOP, node }));
+        await network.expectEach(['node1', 'node2'], (node) => expectClientSeen(network, { ...SHOP, node }));
       },
     },
     {
@@ -242,17 +236,16 @@ export default defineLab({
         'In KUBE-EXT-...: -s $CLUSTER_CIDR -j KUBE-SVC-..., and -m addrtype --src-type LOCAL first -j KUBE-MARK-MASQ, then -j KUBE-SVC-...',
       ],
       run: async (network) => {
-        await all(
-          (
-            [
-              ['pod/a', 'node1'],
-              ['pod/e', 'node2'],
-              ['pod/f', 'node3'],
-              ['node1', 'node1'],
-              ['node2', 'node2'],
-              ['node3', 'node3'],
-            ] as const
-          ).map(([from, node]) => expectBackends(network, { service: 'shop', from, node }, BACKENDS)),
+        await network.expectEach(
+          [
+            ['pod/a', 'node1'],
+            ['pod/e', 'node2'],
+            ['pod/f', 'node3'],
+            ['node1', 'node1'],
+            ['node2', 'node2'],
+            ['node3', 'node3'],
+          ] as const,
+          ([from, node]) => expectBackends(network, { service: 'shop', from, node }, BACKENDS),
         );
       },
     },
@@ -266,7 +259,7 @@ export default defineLab({
         'socat TCP-LISTEN:$SERVICE_SHOP_HEALTH_CHECK_NODE_PORT,fork,reuseaddr EXEC:SCRIPT, where SCRIPT prints "HTTP/1.0 200 OK" or "HTTP/1.0 503 Service Unavailable" and an empty line.',
       ],
       run: async (network) => {
-        await onEach(NODES, (node) => expectHealthCheck(network, 'shop', 'client', node));
+        await network.expectEach(NODES, (node) => expectHealthCheck(network, 'shop', 'client', node));
       },
     },
   ],

@@ -213,6 +213,14 @@ const server: Fault[] = [
     repair: { node2: 'ip -n dns route add default via "$NODE2_POD_GATEWAY"' },
   },
   {
+    id: 'client-with-another-gateway',
+    title: 'Pod c, beside the server on its bridge, has a default route by a gateway that nobody is',
+    caughtBy: 'reached',
+    cause: 'wrong-gateway',
+    apply: { node2: 'ip -n c route replace default via "${NODE2_POD_GATEWAY%.*}.253"' },
+    repair: { node2: 'ip -n c route replace default via "$NODE2_POD_GATEWAY"' },
+  },
+  {
     id: 'no-service-on-tcp',
     title: 'node1 has no rule for TCP port 53 of the DNS Service',
     caughtBy: 'reached',

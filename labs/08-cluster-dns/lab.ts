@@ -221,8 +221,8 @@ export default defineLab({
           { name: 'web.shop.svc', service: 'shopweb' },
           { name: `web.shop.svc.${domain(network)}`, service: 'shopweb' },
         ];
-        await Promise.all(
-          ['pod/a', 'pod/b', 'pod/c'].map((pod) => expectShortNames(network, pod, SERVICE, names)),
+        await network.expectEach(['pod/a', 'pod/b', 'pod/c'], (pod) =>
+          expectShortNames(network, pod, SERVICE, names),
         );
         await expectWorldName(network, 'pod/a', 'www.example.com', UPSTREAM);
       },
@@ -253,7 +253,7 @@ export default defineLab({
         'options ndots:5',
       ],
       async run(network) {
-        await Promise.all(CLUSTER_FIRST.map((pod) => expectSearchedFirst(network, pod, FOUR_DOTS)));
+        await network.expectEach(CLUSTER_FIRST, (pod) => expectSearchedFirst(network, pod, FOUR_DOTS));
       },
     },
     {

@@ -14,16 +14,12 @@ const PODS = ['pod/a', 'pod/b', 'pod/c', 'pod/d'];
 /** Every ordered pair of two different pods. */
 const PAIRS = PODS.flatMap((from) => PODS.filter((to) => to !== from).map((to) => [from, to] as const));
 
-async function all<T>(items: readonly T[], look: (item: T) => Promise<void>): Promise<void> {
-  await Promise.all(items.map(look));
-}
-
 const reach = (network: Network, pods: readonly string[], to: string) =>
-  all(pods, (pod) => network.expectReach(pod, to));
+  network.expectEach(pods, (pod) => network.expectReach(pod, to));
 
 /** A node and its own pod see each other as themselves, the node reaches a pod elsewhere, and leaves untouched. */
 async function expectNodeAsItself(network: Network, node: string, own: string, other: string): Promise<void> {
-  await Promise.all([
+  await network.expectAll([
     network.expectSourceKept(own, node),
     network.expectReach(node, own),
     network.expectReach(node, other),
@@ -53,7 +49,7 @@ export default defineLab({
         'iptables -t nat -S POSTROUTING on node1: a --to-source has to be $NODE1_IP.',
       ],
       async run(network) {
-        await all(['pod/a', 'pod/b'], (pod) => expectSeenAsNode(network, pod, 'internet'));
+        await network.expectEach(['pod/a', 'pod/b'], (pod) => expectSeenAsNode(network, pod, 'internet'));
         await expectLeavesAsNode(network, 'pod/a', 'internet');
       },
     },
@@ -77,7 +73,7 @@ export default defineLab({
         'A rule that catches what comes from pods catches pod to pod as well. The interface does not help: what goes to a pod of another node leaves by flannel.1, not by cni0.',
         '-s $CLUSTER_CIDR ! -d $CLUSTER_CIDR, in one rule; or a RETURN for -d $CLUSTER_CIDR before it.',
       ],
-      run: (network) => all(PAIRS, ([from, to]) => network.expectSourceKept(from, to)),
+      run: (network) => network.expectEach(PAIRS, ([from, to]) => network.expectSourceKept(from, to)),
     },
     {
       id: 'services-as-themselves',
@@ -88,7 +84,8 @@ export default defineLab({
         'When a packet for a ClusterIP comes to POSTROUTING, it has the address of a pod: DNAT came first. Which rule rewrites it all the same?',
         'iptables -t nat -S | grep -e MARK -e MASQ: what kube-proxy marks must not come from pods (! -s $CLUSTER_CIDR).',
       ],
-      run: (network) => all(['pod/a', 'pod/c'], (pod) => expectClientKept(network, pod, 'web')),
+      run: (network) =>
+        network.expectEach(['pod/a', 'pod/c'], (pod) => expectClientKept(network, pod, 'web')),
     },
     {
       id: 'node-as-itself',
@@ -114,8 +111,8 @@ export default defineLab({
       ],
       async run(network) {
         await reach(network, ['pod/c', 'pod/d'], 'internet');
-        await all(['pod/c', 'pod/d'], (pod) => expectSeenAsNode(network, pod, 'internet'));
-        await Promise.all([
+        await network.expectEach(['pod/c', 'pod/d'], (pod) => expectSeenAsNode(network, pod, 'internet'));
+        await network.expectAll([
           expectLeavesAsNode(network, 'pod/c', 'internet'),
           expectLastingConnection(network, 'pod/c', 'internet'),
           expectNodeAsItself(network, 'node2', 'pod/c', 'pod/a'),
@@ -131,7 +128,7 @@ export default defineLab({
         'The office has a route to the pods, by the router. So it is one of the networks that nothing has to be masqueraded for: nonMasqueradeCIDRs.',
         'On both nodes: iptables -t nat -I POSTROUTING -s $CLUSTER_CIDR -d $OFFICE_CIDR -j RETURN',
       ],
-      run: (network) => all(PODS, (pod) => expectSeenAsItself(network, pod, 'office')),
+      run: (network) => network.expectEach(PODS, (pod) => expectSeenAsItself(network, pod, 'office')),
     },
   ],
 });

@@ -95,15 +95,9 @@ const AT_ITSELF = NODES.map((node): Pair => [node, node]);
 const ONE_BEHIND_EACH = ['pod/a', 'pod/c', 'pod/e'];
 const BETWEEN_NODES = pairs(ONE_BEHIND_EACH, ONE_BEHIND_EACH);
 
-/** Looks at all of them at once; of several failures, the first in this order is the one to tell. */
-async function all<T>(items: readonly T[], look: (item: T) => Promise<unknown>): Promise<void> {
-  for (const seen of await Promise.allSettled(items.map(look)))
-    if (seen.status === 'rejected') throw seen.reason;
-}
-
 /** Pods reach each other, and each sees the others by their own addresses. */
 const meet = (network: Network, met: readonly Pair[]) =>
-  all(met, async ([from, to]) => {
+  network.expectEach(met, async ([from, to]) => {
     await network.expectReach(from, to);
     await network.expectSourceKept(from, to);
   });
@@ -117,11 +111,13 @@ const backendsOf = ({ plan }: Network, service: string) => plan.services[service
 
 /** A Service gets answers from all its endpoints for whoever asks it at its ClusterIP. */
 const serve = (network: Network, service: string) =>
-  all(clientsOf(network, service), (from) => inLanes(network, () => expectService(network, from, service)));
+  network.expectEach(clientsOf(network, service), (from) =>
+    inLanes(network, () => expectService(network, from, service)),
+  );
 
 /** All backends of a Service answer these hosts, each at the node port of that node. */
 const enter = (network: Network, service: string, calls: readonly Pair[]) =>
-  all(calls, ([from, node]) =>
+  network.expectEach(calls, ([from, node]) =>
     expectBackends(network, { service, from, node }, backendsOf(network, service)),
   );
 
@@ -159,7 +155,9 @@ export default defineLab({
         'With an overlay: the address on flannel.1. With routes: the address on the underlay will do.',
       ],
       run: (network) =>
-        all([...pairs(NODES, PODS), ...pairs(PODS, NODES)], ([from, to]) => network.expectReach(from, to)),
+        network.expectEach([...pairs(NODES, PODS), ...pairs(PODS, NODES)], ([from, to]) =>
+          network.expectReach(from, to),
+        ),
     },
     {
       id: 'added-later',
@@ -171,7 +169,7 @@ export default defineLab({
         'One route for the whole pod CIDR of a node: ip route replace $NODE2_POD_CIDR via ..., and none for single pods.',
       ],
       run: (network) =>
-        all(ONE_BEHIND_EACH, async (neighbour) => {
+        network.expectEach(ONE_BEHIND_EACH, async (neighbour) => {
           // One after the other: each plugs in a pod with the same address.
           for (const remote of ONE_BEHIND_EACH.filter((pod) => pod !== neighbour))
             await expectRoomAtBridge(network, neighbour, remote);
@@ -186,7 +184,8 @@ export default defineLab({
         'Where something is wrapped around packets, the interface has to say that it takes less.',
         'Lab 05, step 2: the MTU of flannel.1. And ICMP must pass.',
       ],
-      run: (network) => all(BETWEEN_NODES, ([from, to]) => expectLargeTransfer(network, from, to)),
+      run: (network) =>
+        network.expectEach(BETWEEN_NODES, ([from, to]) => expectLargeTransfer(network, from, to)),
     },
     {
       id: 'no-fragments',
@@ -197,7 +196,8 @@ export default defineLab({
         'An overlay adds 50 bytes to each packet. Its interface has to take as many less than eth0.',
         'ip link set flannel.1 mtu 1450. The kernel does it by itself when the device is made with "dev eth0".',
       ],
-      run: (network) => all(BETWEEN_NODES, ([from, to]) => expectNoFragments(network, from, to)),
+      run: (network) =>
+        network.expectEach(BETWEEN_NODES, ([from, to]) => expectNoFragments(network, from, to)),
     },
     {
       id: 'cluster-ip',
@@ -208,7 +208,7 @@ export default defineLab({
         'PREROUTING sees what pods send, OUTPUT what the node itself sends.',
         'The commands are in labs/06-clusterip/answers/any-node.md, the same for every node.',
       ],
-      run: (network) => all(['web', 'shop'], (service) => serve(network, service)),
+      run: (network) => network.expectEach(['web', 'shop'], (service) => serve(network, service)),
     },
     {
       id: 'udp-service',
@@ -233,9 +233,9 @@ export default defineLab({
       async run(network) {
         const split = (from: string, service: string) =>
           inLanes(network, () => expectEvenSplit(network, from, service));
-        await all([...ONE_OF_EACH, ...NODES], (from) => split(from, 'web'));
-        await all(['pod/b', 'pod/e', 'node2'], (from) => split(from, 'shop'));
-        await all(ONE_OF_EACH, (from) => split(from, 'clock'));
+        await network.expectEach([...ONE_OF_EACH, ...NODES], (from) => split(from, 'web'));
+        await network.expectEach(['pod/b', 'pod/e', 'node2'], (from) => split(from, 'shop'));
+        await network.expectEach(ONE_OF_EACH, (from) => split(from, 'clock'));
       },
     },
     {
@@ -248,8 +248,8 @@ export default defineLab({
         '! -s $CLUSTER_CIDR on the rule that marks.',
       ],
       run: (network) =>
-        all(['web', 'shop'], (service) =>
-          all(
+        network.expectEach(['web', 'shop'], (service) =>
+          network.expectEach(
             PODS.filter((pod) => clientsOf(network, service).includes(pod)),
             (pod) => inLanes(network, () => expectClientKept(network, pod, service)),
           ),
@@ -265,8 +265,8 @@ export default defineLab({
         'bridge link set dev veth-b hairpin on; -s ENDPOINT -j KUBE-MARK-MASQ before the DNAT.',
       ],
       run: (network) =>
-        all(SERVICES, (service) =>
-          all(endpointsOf(network, service), (pod) =>
+        network.expectEach(SERVICES, (service) =>
+          network.expectEach(endpointsOf(network, service), (pod) =>
             inLanes(network, () => expectHairpin(network, pod, service)),
           ),
         ),
@@ -281,7 +281,7 @@ export default defineLab({
         'The rule needs all three: -d $SERVICE_WEB_IP -p tcp --dport $SERVICE_WEB_PORT',
       ],
       run: (network) =>
-        all([...pairs(ONE_OF_EACH, SERVICES), ...pairs(NODES, ['web'])], ([from, service]) =>
+        network.expectEach([...pairs(ONE_OF_EACH, SERVICES), ...pairs(NODES, ['web'])], ([from, service]) =>
           expectOtherPortsUnserved(network, from, service),
         ),
     },
@@ -294,7 +294,8 @@ export default defineLab({
         'Without a rule the packet takes the default route to a router that drops it. REJECT answers in its place.',
         'filter, chains FORWARD and OUTPUT: -d $SERVICE_EMPTY_IP -p tcp --dport 80 -j REJECT, on every node',
       ],
-      run: (network) => all([...PODS, ...NODES], (from) => expectRefused(network, from, 'empty')),
+      run: (network) =>
+        network.expectEach([...PODS, ...NODES], (from) => expectRefused(network, from, 'empty')),
     },
     {
       id: 'no-stale-flow',
@@ -316,7 +317,8 @@ export default defineLab({
         'What comes from outside has to be masqueraded: the answer must come back to the node that translated it.',
         'Lab 07: KUBE-NODEPORTS, for what is addressed to the node (--dst-type LOCAL).',
       ],
-      run: (network) => all(['web', 'clock'], (service) => enter(network, service, pairs(['client'], NODES))),
+      run: (network) =>
+        network.expectEach(['web', 'clock'], (service) => enter(network, service, pairs(['client'], NODES))),
     },
     {
       id: 'even-node-port',
@@ -357,7 +359,7 @@ export default defineLab({
         '-p tcp --dport $SERVICE_WEB_NODE_PORT, and nothing wider',
       ],
       run: (network) =>
-        all([...pairs(['client'], NODES), ...ONE_AT_HOME], ([from, node]) =>
+        network.expectEach([...pairs(['client'], NODES), ...ONE_AT_HOME], ([from, node]) =>
           expectOwnPorts(network, 'web', from, node),
         ),
     },
@@ -373,11 +375,13 @@ export default defineLab({
       async run(network) {
         // A rule is a node's: one pod of each shows it, and what the node sends itself.
         const outwards = pairs(NODES, ['client']);
-        await all([...outwards, ...pairs(['pod/a', 'pod/c', 'pod/e'], ['pod/d'])], ([from, to]) =>
-          expectTransit(network, 'web', from, to),
+        await network.expectEach(
+          [...outwards, ...pairs(['pod/a', 'pod/c', 'pod/e'], ['pod/d'])],
+          ([from, to]) => expectTransit(network, 'web', from, to),
         );
-        await all([...outwards, ...pairs(['pod/b', 'pod/c', 'pod/e'], ['pod/a'])], ([from, to]) =>
-          expectTransit(network, 'shop', from, to),
+        await network.expectEach(
+          [...outwards, ...pairs(['pod/b', 'pod/c', 'pod/e'], ['pod/a'])],
+          ([from, to]) => expectTransit(network, 'shop', from, to),
         );
       },
     },
@@ -391,7 +395,7 @@ export default defineLab({
         'sysctl -w net.ipv4.conf.all.route_localnet=1, on every node (lab 07, step 5)',
       ],
       run: (network) =>
-        all(NODES, (node) =>
+        network.expectEach(NODES, (node) =>
           expectBackends(
             network,
             { service: 'web', from: node, node, address: '127.0.0.1' },
@@ -408,7 +412,7 @@ export default defineLab({
         'What is for 127.0.0.0/8 and does not come from there has to be dropped, except for what the node port rules made so themselves.',
         'iptables -A INPUT -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
       ],
-      run: (network) => all(NODES, (node) => expectLoopbackClosed(network, 'client', node)),
+      run: (network) => network.expectEach(NODES, (node) => expectLoopbackClosed(network, 'client', node)),
     },
     {
       id: 'local-policy',
@@ -424,7 +428,7 @@ export default defineLab({
         const call = { service: 'shop', from: 'client', node: 'node2' };
         await expectLocalBackends(network, call);
         await expectClientSeen(network, call);
-        await all(['node1', 'node3'], (node) => expectSilence(network, { ...call, node }));
+        await network.expectEach(['node1', 'node3'], (node) => expectSilence(network, { ...call, node }));
       },
     },
     {
@@ -458,7 +462,7 @@ export default defineLab({
         'ClusterIPs, headless Services with their pods, named ports, addresses back to names; and nothing invented.',
         'Lab 08, steps 3 to 5.',
       ],
-      run: (network) => all(TOPICS, (topic) => expectRecords(network, DNS, topic)),
+      run: (network) => network.expectEach(TOPICS, (topic) => expectRecords(network, DNS, topic)),
     },
     {
       id: 'names-in-pods',
@@ -470,7 +474,7 @@ export default defineLab({
         'Lab 08, step 7.',
       ],
       run: (network) =>
-        all(CLIENTS_OF_DNS, async (pod) => {
+        network.expectEach(CLIENTS_OF_DNS, async (pod) => {
           await expectShortNames(network, pod, 'dns', NAMES);
           await expectSearchedFirst(network, pod, FOUR_DOTS);
         }),
@@ -486,7 +490,7 @@ export default defineLab({
       async run(network) {
         const { UPSTREAM_IP = '' } = network.plan.variables;
         const told = { nameservers: [UPSTREAM_IP], search: [], ndots: 1 };
-        await all(NODES, (node) => expectResolver(network, node, told));
+        await network.expectEach(NODES, (node) => expectResolver(network, node, told));
         await expectSameResolver(network, 'pod/dns', 'node3');
       },
     },
@@ -501,7 +505,7 @@ export default defineLab({
       ],
       async run(network) {
         await expectForwardedUpstream(network, 'node2', 'pod/dns', 'upstream');
-        await all(NODES, (node) => expectLargeAnswer(network, node, 'pod/dns', LARGE));
+        await network.expectEach(NODES, (node) => expectLargeAnswer(network, node, 'pod/dns', LARGE));
       },
     },
     {
@@ -514,7 +518,9 @@ export default defineLab({
         'local=/$CLUSTER_DOMAIN/ in the configuration of the server; three domains in the search list',
       ],
       run: (network) =>
-        all(CLIENTS_OF_DNS, (pod) => expectWorldName(network, pod, 'www.example.com', 'upstream')),
+        network.expectEach(CLIENTS_OF_DNS, (pod) =>
+          expectWorldName(network, pod, 'www.example.com', 'upstream'),
+        ),
     },
     {
       id: 'egress',
@@ -526,9 +532,9 @@ export default defineLab({
         'iptables -t nat -A POSTROUTING -s $CLUSTER_CIDR ! -d $CLUSTER_CIDR -j MASQUERADE, on every node',
       ],
       async run(network) {
-        await all(PODS, (pod) => network.expectReach(pod, 'internet'));
-        await all(PODS, (pod) => expectSeenAsNode(network, pod, 'internet'));
-        await all(ONE_OF_EACH, (pod) => expectLeavesAsNode(network, pod, 'internet'));
+        await network.expectEach(PODS, (pod) => network.expectReach(pod, 'internet'));
+        await network.expectEach(PODS, (pod) => expectSeenAsNode(network, pod, 'internet'));
+        await network.expectEach(ONE_OF_EACH, (pod) => expectLeavesAsNode(network, pod, 'internet'));
       },
     },
     {
@@ -540,7 +546,7 @@ export default defineLab({
         'Only the first packet of a connection looks at the nat table. But every packet passes the filter table.',
         'iptables -S FORWARD. conntrack -L -d $INTERNET_IP shows the entry.',
       ],
-      run: (network) => all(PODS, (pod) => expectLastingConnection(network, pod, 'internet')),
+      run: (network) => network.expectEach(PODS, (pod) => expectLastingConnection(network, pod, 'internet')),
     },
     {
       id: 'as-themselves',
@@ -552,8 +558,8 @@ export default defineLab({
         'iptables -t nat -S; nft list ruleset. Which rule matches more than -s $CLUSTER_CIDR ! -d $CLUSTER_CIDR?',
       ],
       async run(network) {
-        await all(WITH_OWN_NODE, ([pod, node]) => network.expectSourceKept(pod, node));
-        await all(NODES, (node) => expectSeenAsNode(network, node, 'internet'));
+        await network.expectEach(WITH_OWN_NODE, ([pod, node]) => network.expectSourceKept(pod, node));
+        await network.expectEach(NODES, (node) => expectSeenAsNode(network, node, 'internet'));
       },
     },
   ],

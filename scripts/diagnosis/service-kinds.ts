@@ -213,7 +213,9 @@ export const TARGETED: Readonly<Record<string, TargetedKind>> = {
       apply: {
         [call.node]: edit('nat', `/--to-destination ${dots(endpoint.address)}:${call.targetPort}$/d`),
       },
-      causes: call.endpoints.length === 1 ? ['no-dnat'] : ['last-rule-conditional', 'no-dnat'],
+      // Another rule takes what was its share, unless it was the last one.
+      causes:
+        call.endpoints.length === 1 ? ['no-dnat'] : ['endpoint-missing', 'last-rule-conditional', 'no-dnat'],
       lostIn: [call.node, ...routersOf(testbed)],
     };
   },
@@ -375,7 +377,8 @@ export const TARGETED: Readonly<Record<string, TargetedKind>> = {
       ...atNodePort(call),
       count: MANY,
       apply: { [call.to.node]: edit('nat', '/0x4000.*-j MASQUERADE|^-A KUBE-POSTROUTING.*MASQUERADE/d') },
-      causes: ['masquerade-missing'],
+      // The same rule is there for a pod that becomes its own endpoint.
+      causes: ['masquerade-missing', 'hairpin-masquerade-missing'],
       lostIn: [call.client, call.to.node, ...nodesOf(call), ...backendsOf(call), ...routersOf(testbed)],
     };
   },

@@ -14,7 +14,10 @@ export const SITE = path.join(WORKBOOK, 'site');
 const STAMP = '.built-of';
 
 /** What the pages are made of. */
-const SOURCES = ['labs', 'topologies', 'docs', 'site', 'harness/src', 'package.json', 'CONTRIBUTING.md'];
+const SOURCES = [
+  ...['labs', 'topologies', 'docs', 'site', 'harness/src', 'scripts/steps'],
+  ...['package.json', 'CONTRIBUTING.md'],
+];
 const NOT_SOURCES =
   /(^|\/)(node_modules|build|export|\.generated|\.docusaurus|test|screenshots)$|\.test\.ts$/;
 
@@ -90,6 +93,8 @@ async function build({ url, basePath, repository }: SiteSettings, folder: string
           SITE_REPOSITORY: repository ?? '',
           NODE_ENV: 'production',
           DOCUSAURUS_NO_UPDATE_NOTIFIER: 'true',
+          // It knows a page by its Markdown alone, and keeps the script of one whose lab has other checks now.
+          DOCUSAURUS_NO_PERSISTENT_CACHE: 'true',
         },
       },
     );

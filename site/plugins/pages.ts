@@ -39,9 +39,12 @@ export default function pages(context: LoadContext): Plugin {
         });
       }
     },
-    configureWebpack() {
-      // Code is coloured when the site is built; the theme's highlighter would be a fifth of every page's script.
-      return { resolve: { alias: { 'prism-react-renderer$': '@site/src/no-highlighter.ts' } } };
+    configureWebpack(_config, isServer) {
+      return {
+        // Code is coloured when the site is built; the theme's highlighter would be a fifth of every page's script.
+        resolve: { alias: { 'prism-react-renderer$': '@site/src/no-highlighter.ts' } },
+        ...(isServer ? {} : { entry: path.join(context.siteDir, 'src/client-entry.ts') }),
+      };
     },
     injectHtmlTags() {
       return { headTags: [{ tagName: 'noscript', innerHTML: `<style>${WITHOUT_SCRIPT}</style>` }] };

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
-import { keepPicture, openPage, type SiteUnderTest, startSite } from './site-under-test.ts';
+import { keepPicture, openPage, type SiteUnderTest, startSite, visit } from './site-under-test.ts';
 
 const AXE = path.resolve(import.meta.dirname, '../node_modules/axe-core/axe.min.js');
 /** As it is sent, which is packed: the time until a page can be used depends on that. */
@@ -48,7 +48,7 @@ test.each(PAGES)(
       if (request.resourceType() === 'script')
         sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize));
     });
-    await page.goto(site.url + place, { waitUntil: 'networkidle' });
+    await visit(page, site.url + place);
     const total = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
     expect(total).toBeGreaterThan(0);
     expect(total).toBeLessThan(SCRIPT_LIMIT);
@@ -118,7 +118,7 @@ test('the menu of a phone is as high as the phone, and leads on', async () => {
     hasTouch: true,
     isMobile: true,
   });
-  await page.goto(site.url + LAB_03, { waitUntil: 'networkidle' });
+  await visit(page, site.url + LAB_03);
   await page.getByRole('button', { name: 'Toggle navigation bar' }).tap();
   const menu = page.locator('.navbar-sidebar');
   const next = menu.getByRole('link', { name: '04 Pods across nodes by routes' });
@@ -157,7 +157,7 @@ test('a phone needs not scroll sideways', async () => {
 
 test('the keyboard reaches the content and the bench', async () => {
   const { page } = await openPage(site);
-  await page.goto(site.url + LAB_03, { waitUntil: 'networkidle' });
+  await visit(page, site.url + LAB_03);
   await page.keyboard.press('Tab');
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to main content');
   await page.getByRole('link', { name: 'Open the bench' }).focus();
@@ -184,7 +184,7 @@ test('the bench that is asked for before the script has come opens when it has; 
 
 test('search finds a word without a network', async () => {
   const { page, complaints } = await openPage(site);
-  await page.goto(`${site.url}/`, { waitUntil: 'networkidle' });
+  await visit(page, `${site.url}/`);
   await page.keyboard.press('Control+k');
   await page.keyboard.type('masquerade');
   await page.locator('[class*=suggestion]').first().waitFor();
@@ -194,7 +194,7 @@ test('search finds a word without a network', async () => {
 
 test('on paper there is the guide and nothing around it', async () => {
   const { page } = await openPage(site);
-  await page.goto(site.url + LAB_03, { waitUntil: 'networkidle' });
+  await visit(page, site.url + LAB_03);
   await page.emulateMedia({ media: 'print' });
   for (const part of ['.navbar', '.menu', '.bench-button', '.fence-button', '.table-of-contents'])
     expect([part, await page.locator(part).first().isVisible()]).toEqual([part, false]);
@@ -204,7 +204,7 @@ test('on paper there is the guide and nothing around it', async () => {
 
 test('paper is white, whatever the screen was, and nothing on it is folded', async () => {
   const { page } = await openPage(site, { colorScheme: 'dark' });
-  await page.goto(site.url + LAB_03, { waitUntil: 'networkidle' });
+  await visit(page, site.url + LAB_03);
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   expect(await ground()).not.toBe('rgb(255, 255, 255)');
   await page.emulateMedia({ media: 'print' });
@@ -229,7 +229,7 @@ test('the list of labs shows how far a learner is, where the server lets the pag
     for (const each of labs) each.progress = each.lab === '03' ? { passed: 5, total: 11 } : null;
     await route.fulfill({ response, json: { labs } });
   });
-  await page.goto(`${site.url}/labs/`, { waitUntil: 'networkidle' });
+  await visit(page, `${site.url}/labs/`);
   expect(await page.locator('.lab-progress').count()).toBe(0);
   await page.goto(site.entrance);
   await page.waitForURL(`${site.url}/`);
@@ -249,7 +249,7 @@ whenWanted('pictures', () => {
     { name: 'social', at: '/', width: 1200, height: 630, colorScheme: 'dark' },
   ] as const)('$name', async ({ name, at, width, height, colorScheme }) => {
     const { page } = await openPage(site, { viewport: { width, height }, colorScheme });
-    await page.goto(site.url + at, { waitUntil: 'networkidle' });
+    await visit(page, site.url + at);
     await keepPicture(page, name);
     await page.context().close();
   });

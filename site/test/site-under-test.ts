@@ -89,6 +89,12 @@ export async function openPage(
   return { page, complaints };
 }
 
+/** Goes to a page, and waits until its script has taken it over: it comes after the first paint, whenever that is. */
+export async function visit(page: Page, url: string): Promise<void> {
+  await page.goto(url, { waitUntil: 'networkidle' });
+  await page.locator('html[data-has-hydrated=true]').waitFor({ state: 'attached' });
+}
+
 /** Keeps a picture when the run is to (`PODWIRE_SCREENSHOTS=1`), so that a test leaves the tree as it was. */
 export async function keepPicture(page: Page, name: string): Promise<void> {
   if (!process.env.PODWIRE_SCREENSHOTS) return;

@@ -23,7 +23,7 @@ test('a new token, pasted into a tab that is open, is taken at once, by other ta
   await entrance.goto(`${site.url}/`);
   // The same document: nothing is loaded anew.
   await entrance.evaluate(`window.stayed = true; location.href = ${JSON.stringify(site.entrance)}`);
-  await entrance.waitForFunction(`!location.hash`);
+  await entrance.waitForFunction(() => !location.hash);
   expect(await entrance.evaluate('window.stayed')).toBe(true);
   await page.locator('.bench-phase-closed').waitFor();
   await page.context().close();

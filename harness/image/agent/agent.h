@@ -67,8 +67,13 @@ int pending_error(int fd);
 bool bind_some_port(int fd);
 const char *outcome_of(int code, bool local);
 
-/* apps.c, sample.c: one keeps the key of each challenge where only the fabric reads it, the other seals with it */
-#define CHALLENGES "/tmp/challenges"
+/* serve.c: a random word, as challenges are, and the one with which the servers that stand seal their answers; only the
+ * fabric can read that */
+enum { WORD_SIZE = CHALLENGE_LENGTH + 1 };
+void make_word(char word[WORD_SIZE]);
+void read_sealing_secret(char secret[WORD_SIZE]);
+
+/* apps.c, sample.c */
 #define SEAL_MARK " seal "
 int run_apps(int argc, char **argv);
 int run_sample(int argc, char **argv);

@@ -10,8 +10,8 @@
  *
  * so that a learner sees which server answered, and as whom it saw the client. To a datagram's answer belongs
  * the TTL that arrived, ` ttl 64`. Where a request bears `challenge=ID` the line ends with ` seal SEAL`, made of
- * the line, of ID and of a key that lies in CHALLENGES/ID, which only the fabric can read, and which never
- * travels (serve.c): nobody in a node can answer in a server's place, or change a word of what one answered.
+ * the line, of ID and of a secret that only the fabric can read, and that never travels (serve.c): nobody in a node
+ * can answer in a server's place, or change a word of what one answered.
  *
  * Prints a line per server, `NAME INODE PORTS` with the inode of its namespace, and returns; the process
  * stays behind until /tmp/apps is removed. Called again, it does nothing as long as all of that still
@@ -58,6 +58,7 @@ struct endpoint {
 	struct endpoint *next;
 };
 
+static char secret[WORD_SIZE];
 static int poller;
 static struct endpoint *connections;
 static int connection_count;
@@ -99,23 +100,15 @@ static int open_socket(int type, int port)
 	return fd;
 }
 
-/* The challenge that a request bears, and its key; false where there is none that we know. */
-static bool find_challenge(const char *request, char id[CHALLENGE_LENGTH + 1], char *key, size_t size)
+/* The challenge that a request bears; false where there is none. */
+static bool find_challenge(const char *request, char id[WORD_SIZE])
 {
 	static const char mark[] = "challenge=";
-	char path[sizeof CHALLENGES + CHALLENGE_LENGTH + 1];
 	const char *at = strstr(request, mark);
 	if (!at || strspn(at + strlen(mark), "0123456789abcdef") != CHALLENGE_LENGTH)
 		return false;
-	snprintf(id, CHALLENGE_LENGTH + 1, "%s", at + strlen(mark));
-	snprintf(path, sizeof path, CHALLENGES "/%s", id);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return false;
-	ssize_t got = read(fd, key, size - 1);
-	key[got > 0 ? got : 0] = '\0';
-	close(fd);
-	return got > 0;
+	snprintf(id, WORD_SIZE, "%s", at + strlen(mark));
+	return true;
 }
 
 static void print_address(char *text, size_t size, const struct sockaddr_in *address)
@@ -128,14 +121,14 @@ static void print_address(char *text, size_t size, const struct sockaddr_in *add
 static int describe(char *text, size_t size, const char *name, const struct sockaddr_in *own,
 	const struct sockaddr_in *client, const char *request, int ttl)
 {
-	char at[32], from[32], arrived[16] = "", id[CHALLENGE_LENGTH + 1], key[64], seal[SEAL_SIZE];
+	char at[32], from[32], arrived[16] = "", id[WORD_SIZE], seal[SEAL_SIZE];
 	print_address(at, sizeof at, own);
 	print_address(from, sizeof from, client);
 	if (ttl > 0)
 		snprintf(arrived, sizeof arrived, " ttl %d", ttl);
 	int length = snprintf(text, size, "%s at %s answers %s%s", name, at, from, arrived);
-	if (find_challenge(request, id, key, sizeof key)) {
-		seal_answer(seal, key, id, text);
+	if (find_challenge(request, id)) {
+		seal_answer(seal, secret, id, text);
 		length += snprintf(text + length, size - length, SEAL_MARK "%s", seal);
 	}
 	return length + snprintf(text + length, size - length, "\n");
@@ -382,7 +375,7 @@ int run_apps(int argc, char **argv)
 	if (served)
 		flock(serving, LOCK_EX);
 
-	mkdir(CHALLENGES, 0700);
+	read_sealing_secret(secret);
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	int own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	length = 0;

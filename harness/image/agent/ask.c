@@ -108,12 +108,12 @@ static void set_ttl(int fd)
 	setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
 }
 
-/* Waits until the descriptor is ready; false when the time is up. */
+/* Waits until the descriptor is ready; false when the time is up. What came while we waited for the processor counts. */
 static bool wait_for(int fd, short events, long until)
 {
 	long left = until - now_ms();
 	struct pollfd ready = {fd, events, 0};
-	return left > 0 && poll(&ready, 1, left) > 0;
+	return poll(&ready, 1, left > 0 ? left : 0) > 0;
 }
 
 static void bind_to(int fd, int port)
@@ -152,16 +152,7 @@ static int connect_to(int fd, const struct sockaddr_in *server)
 	return done;
 }
 
-static char challenge[CHALLENGE_LENGTH + 1];
-
-static void make_challenge(void)
-{
-	unsigned char bytes[CHALLENGE_LENGTH / 2];
-	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-		die("ask: no random numbers");
-	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(challenge + 2 * i, 3, "%02x", bytes[i]);
-}
+static char challenge[WORD_SIZE];
 
 static int report_answer(const char *line, const char *secret)
 {
@@ -317,7 +308,7 @@ int run_ask(int argc, char **argv)
 	long deadline = now_ms() + atol(argv[4]), size = argc > 5 ? atol(argv[5]) : 0;
 	int source_port = argc > 6 ? atoi(argv[6]) : 0;
 	const char *secret = argc > 7 ? argv[7] : NULL;
-	make_challenge();
+	make_word(challenge);
 	if (!strcmp(argv[1], "tcp"))
 		return ask_tcp(&server, deadline, size, source_port, secret);
 	if (!strcmp(argv[1], "udp"))

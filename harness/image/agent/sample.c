@@ -1,12 +1,12 @@
 /* Asks the servers that stand in a testbed (apps.c) many times, and counts who answered whom.
  *
- *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE [INIT...]
+ *   sample tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE FIRST_PORT LAST_PORT [INIT...]
  *
- * Opens COUNT connections (or datagram sockets), each from a port that was not used of late, many at once, and sends
- * REQUESTS over each, one after the other. SOURCE is the client's address; for 0.0.0.0 the kernel chooses.
+ * Opens COUNT connections (or datagram sockets), each from a port between those two that was not used of late, many at
+ * once, and sends REQUESTS over each, one after the other. SOURCE is the client's address; for 0.0.0.0 the kernel chooses.
  * In the end the flows are taken out of the tables of the nodes with these INITs (forget.c).
  * Each request bears a challenge of its own, and each answer a seal over the challenge and the whole line, made with
- * a key that never travels: an answer that no server of ours gave in these words is known.
+ * a secret that never travels: an answer that no server of ours gave in these words is known.
  * Prints a line per kind of outcome, how often it came first:
  *
  *   34 answer NAME SERVER_ADDRESS:PORT CLIENT_ADDRESS TTL    (TTL 0 over TCP)
@@ -30,18 +30,10 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 96, AGAIN_MS = 200, MAX_KINDS = 256, KIND_SIZE = 128, ID_SIZE = CHALLENGE_LENGTH + 1, MAX_DATAGRAMS = 8 };
-
-/* The ports of our clients: below those that the kernel hands out (ip_local_port_range, man 7 ip). */
-enum { FIRST_PORT = 10000, PORTS = 22000 };
-#define NEXT_PORT "/tmp/next-port"
-
-struct challenge {
-	char id[ID_SIZE], key[ID_SIZE];
-};
+/* What is under way waits for one another, and none of it may wait for long: few enough at once. */
+enum { AT_ONCE = 32, AGAIN_MS = 200, MAX_KINDS = 256, KIND_SIZE = 128, MAX_DATAGRAMS = 8 };
 
 struct client {
 	int fd; /* or -1: free */
@@ -49,8 +41,8 @@ struct client {
 	bool stranger; /* an answer came that is not the one asked for */
 	int requests_left;
 	long deadline, again;
-	struct challenge asked;                  /* of the request under way */
-	struct challenge earlier[MAX_DATAGRAMS]; /* of the datagrams before it, which may be answered twice */
+	char asked[WORD_SIZE];                  /* the challenge of the request under way */
+	char earlier[MAX_DATAGRAMS][WORD_SIZE]; /* those of the datagrams before it, which may be answered twice */
 	int earlier_count;
 	char last[32]; /* who answered before on this connection */
 	size_t length;
@@ -62,6 +54,7 @@ static struct {
 	int count;
 } kinds[MAX_KINDS];
 
+static char secret[WORD_SIZE];
 static struct sockaddr_in server, source;
 static bool udp;
 static int per_connection;
@@ -81,46 +74,11 @@ static void count_kind(const char *text)
 	}
 }
 
-static void make_word(char word[ID_SIZE])
-{
-	uint64_t bits;
-	if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
-		die("sample: no random numbers");
-	snprintf(word, ID_SIZE, "%016llx", (unsigned long long)bits);
-}
-
-static void challenge_path(const struct challenge *challenge, char *path, size_t size)
-{
-	snprintf(path, size, CHALLENGES "/%s", challenge->id);
-}
-
-static void make_challenge(struct challenge *challenge)
-{
-	char path[sizeof CHALLENGES + ID_SIZE];
-	make_word(challenge->id);
-	make_word(challenge->key);
-	challenge_path(challenge, path, sizeof path);
-	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, challenge->key, ID_SIZE - 1) != ID_SIZE - 1)
-		die("sample: cannot write %s", path);
-	close(fd);
-}
-
 static void note_address(int fd)
 {
 	socklen_t size = sizeof own;
 	if (!own.sin_addr.s_addr)
 		getsockname(fd, (struct sockaddr *)&own, &size);
-}
-
-static void forget_challenge(struct challenge *challenge)
-{
-	char path[sizeof CHALLENGES + ID_SIZE];
-	if (!challenge->id[0])
-		return;
-	challenge_path(challenge, path, sizeof path);
-	unlink(path);
-	challenge->id[0] = '\0';
 }
 
 static void end_client(struct client *client, const char *outcome)
@@ -129,9 +87,6 @@ static void end_client(struct client *client, const char *outcome)
 		count_kind(outcome);
 	if (outcome && (!strcmp(outcome, "timeout") || (udp && !strcmp(outcome, "wrong-server"))))
 		silent = true;
-	forget_challenge(&client->asked);
-	while (client->earlier_count > 0)
-		forget_challenge(&client->earlier[--client->earlier_count]);
 	note_address(client->fd);
 	close(client->fd);
 	client->fd = -1;
@@ -145,24 +100,26 @@ static void end_with_error(struct client *client, int code, bool local)
 	end_client(client, outcome ? outcome : text);
 }
 
-/* Where the ports of this sample begin. A packet from a port that was used a moment ago belongs to that flow, as long as
- * the table of connections remembers it (a connection without an answer: 120 s), and follows the rules as they were
- * then. The kernel picks ports almost at random; ours go round, over all samples of the testbed. */
-static int reserve_ports(int count)
+/* The first port of this sample. A packet from a port that was used a moment ago belongs to that flow, as long as the
+ * table of connections remembers it (a connection without an answer: 120 s), and follows the rules as they were then.
+ * The kernel picks ports almost at random; ours go round, over all samples of the testbed from the same range. */
+static int reserve_ports(int first, int last, int count)
 {
-	int fd = open(NEXT_PORT, O_CREAT | O_RDWR | O_CLOEXEC, 0600), next = 0;
+	char path[64];
+	snprintf(path, sizeof path, "/tmp/next-port-%d", first);
+	int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600), next = 0, ports = last - first + 1;
 	if (fd < 0 || flock(fd, LOCK_EX) != 0)
-		die("sample: cannot open %s", NEXT_PORT);
+		die("sample: cannot open %s", path);
 	/* Where they begin differs from testbed to testbed: no rule can be written for them beforehand. */
 	if (pread(fd, &next, sizeof next, 0) != sizeof next && getrandom(&next, sizeof next, 0) == sizeof next)
-		next = (unsigned)next % PORTS;
-	if (next + count > PORTS)
+		next = (unsigned)next % ports;
+	if (next + count > ports)
 		next = 0;
 	int after = next + count;
 	if (pwrite(fd, &after, sizeof after, 0) != sizeof after)
-		die("sample: cannot write %s", NEXT_PORT);
+		die("sample: cannot write %s", path);
 	close(fd);
-	return next;
+	return first + next;
 }
 
 /* Binds to the next of our ports; one that somebody holds in this namespace is passed over. */
@@ -171,7 +128,7 @@ static bool bind_own(int fd)
 	while (used_ports < own_ports) {
 		struct sockaddr_in address = source;
 		address.sin_family = AF_INET;
-		address.sin_port = htons(FIRST_PORT + first_port + used_ports++);
+		address.sin_port = htons(first_port + used_ports++);
 		if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
 			return true;
 		if (errno != EADDRINUSE)
@@ -184,8 +141,8 @@ static void send_request(struct client *client)
 {
 	char request[256], host[INET_ADDRSTRLEN];
 	inet_ntop(AF_INET, &server.sin_addr, host, sizeof host);
-	int length = udp ? snprintf(request, sizeof request, "challenge=%s\n", client->asked.id)
-	                 : snprintf(request, sizeof request, "GET /?challenge=%s HTTP/1.1\r\nHost: %s\r\n\r\n", client->asked.id, host);
+	int length = udp ? snprintf(request, sizeof request, "challenge=%s\n", client->asked)
+	                 : snprintf(request, sizeof request, "GET /?challenge=%s HTTP/1.1\r\nHost: %s\r\n\r\n", client->asked, host);
 	client->again = now_ms() + AGAIN_MS;
 	if (send(client->fd, request, length, MSG_NOSIGNAL) != length)
 		end_with_error(client, errno, udp && errno != ECONNREFUSED);
@@ -196,7 +153,7 @@ static void begin_request(struct client *client)
 	client->length = 0;
 	client->stranger = false;
 	client->deadline = now_ms() + timeout_ms;
-	make_challenge(&client->asked);
+	make_word(client->asked);
 	send_request(client);
 }
 
@@ -226,7 +183,7 @@ static void begin_client(struct client *client)
 }
 
 /* Reads `NAME at SERVER answers CLIENT:PORT[ ttl TTL] seal SEAL`; false unless a server of ours said just that. */
-static bool read_answer(const struct challenge *asked, const char *line, char name[32], char at[32], char from[32], int *ttl)
+static bool read_answer(const char *asked, const char *line, char name[32], char at[32], char from[32], int *ttl)
 {
 	char text[256], port[8], seal[SEAL_SIZE];
 	snprintf(text, sizeof text, "%.*s", (int)strcspn(line, "\r\n"), line);
@@ -234,7 +191,7 @@ static bool read_answer(const struct challenge *asked, const char *line, char na
 	if (!mark)
 		return false;
 	*mark = '\0';
-	seal_answer(seal, asked->key, asked->id, text);
+	seal_answer(seal, secret, asked, text);
 	if (strcmp(mark + strlen(SEAL_MARK), seal))
 		return false;
 	/* Only datagrams have a TTL: what was said over the one is no answer over the other. */
@@ -249,7 +206,7 @@ static bool answers_earlier(const struct client *client, const char *line)
 	char name[32], at[32], from[32];
 	int ttl;
 	for (int i = 0; i < client->earlier_count; i++)
-		if (read_answer(&client->earlier[i], line, name, at, from, &ttl))
+		if (read_answer(client->earlier[i], line, name, at, from, &ttl))
 			return true;
 	return false;
 }
@@ -258,9 +215,7 @@ static bool answers_earlier(const struct client *client, const char *line)
 static void next_request(struct client *client)
 {
 	if (udp)
-		client->earlier[client->earlier_count++] = client->asked;
-	else
-		forget_challenge(&client->asked);
+		strcpy(client->earlier[client->earlier_count++], client->asked);
 	begin_request(client);
 }
 
@@ -268,7 +223,7 @@ static void take_answer(struct client *client, const char *line)
 {
 	char name[32], at[32], from[32], kind[KIND_SIZE];
 	int ttl = 0;
-	if (!read_answer(&client->asked, line, name, at, from, &ttl)) {
+	if (!read_answer(client->asked, line, name, at, from, &ttl)) {
 		client->length = 0;
 		/* Anybody may send a datagram: the right answer may still come. */
 		client->stranger = client->stranger || !answers_earlier(client, line);
@@ -337,9 +292,9 @@ int run_sample(int argc, char **argv)
 {
 	static struct client clients[AT_ONCE];
 	errno = 0;
-	if (argc < 8 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || inet_pton(AF_INET, argv[7], &source.sin_addr) != 1 ||
+	if (argc < 10 || inet_pton(AF_INET, argv[2], &server.sin_addr) != 1 || inet_pton(AF_INET, argv[7], &source.sin_addr) != 1 ||
 		(strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")))
-		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE [INIT...]");
+		die("sample: wanted tcp|udp ADDRESS PORT COUNT TIMEOUT_MS REQUESTS SOURCE FIRST_PORT LAST_PORT [INIT...]");
 	udp = !strcmp(argv[1], "udp");
 	server.sin_family = AF_INET;
 	server.sin_port = htons(atoi(argv[3]));
@@ -348,12 +303,12 @@ int run_sample(int argc, char **argv)
 	per_connection = atoi(argv[6]);
 	if (udp && per_connection > MAX_DATAGRAMS)
 		die("sample: more than %d requests over one datagram socket", MAX_DATAGRAMS);
-	mkdir(CHALLENGES, 0700);
+	read_sealing_secret(secret);
 	for (int i = 0; i < AT_ONCE; i++)
 		clients[i].fd = -1;
 	/* A few more, for those that are taken. */
 	own_ports = left + 16;
-	first_port = reserve_ports(own_ports);
+	first_port = reserve_ports(atoi(argv[8]), atoi(argv[9]), own_ports);
 
 	for (;;) {
 		struct pollfd fds[AT_ONCE];
@@ -368,8 +323,9 @@ int run_sample(int argc, char **argv)
 		}
 		if (open == 0 && (left == 0 || silent))
 			break;
-		poll(fds, AT_ONCE, open ? next_event(clients) : 0);
+		/* Whatever came by then is heard, however long this process waits for the processor meanwhile. */
 		long now = now_ms();
+		poll(fds, AT_ONCE, open ? next_event(clients) : 0);
 		for (int i = 0; i < AT_ONCE; i++) {
 			struct client *client = &clients[i];
 			if (client->fd < 0)
@@ -386,9 +342,9 @@ int run_sample(int argc, char **argv)
 		printf("%d %s\n", kinds[i].count, kinds[i].text);
 	if (own.sin_addr.s_addr) {
 		char address[INET_ADDRSTRLEN];
-		printf("%d ports %d %s\n", used_ports, FIRST_PORT + first_port, inet_ntop(AF_INET, &own.sin_addr, address, sizeof address));
-		own.sin_port = htons(FIRST_PORT + first_port);
-		forget_flows(udp ? IPPROTO_UDP : IPPROTO_TCP, own, &server, used_ports, argv + 8);
+		printf("%d ports %d %s\n", used_ports, first_port, inet_ntop(AF_INET, &own.sin_addr, address, sizeof address));
+		own.sin_port = htons(first_port);
+		forget_flows(udp ? IPPROTO_UDP : IPPROTO_TCP, own, &server, used_ports, argv + 10);
 	}
 	return 0;
 }

@@ -14,12 +14,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -89,6 +91,39 @@ void seal_answer(char seal[SEAL_SIZE], const char *secret, const char *challenge
 	char text[256];
 	int length = snprintf(text, sizeof text, "%.*s %s", CHALLENGE_LENGTH, challenge, line);
 	snprintf(seal, SEAL_SIZE, "%016llx", (unsigned long long)keyed_hash(secret, text, length));
+}
+
+void make_word(char word[WORD_SIZE])
+{
+	uint64_t bits;
+	if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
+		die("no random numbers");
+	snprintf(word, WORD_SIZE, "%016llx", (unsigned long long)bits);
+}
+
+/* The same for as long as the testbed stands: whoever is first makes it. */
+void read_sealing_secret(char secret[WORD_SIZE])
+{
+	static const char path[] = "/tmp/sealing-secret";
+	char own[64];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		snprintf(own, sizeof own, "%s.%d", path, getpid());
+		int made = open(own, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+		make_word(secret);
+		if (made < 0 || write(made, secret, WORD_SIZE - 1) != WORD_SIZE - 1)
+			die("serve: cannot write %s", own);
+		close(made);
+		/* Whole from the beginning, and never another one. */
+		if (link(own, path) != 0 && errno != EEXIST)
+			die("serve: cannot make %s", path);
+		unlink(own);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0 || read(fd, secret, WORD_SIZE - 1) != WORD_SIZE - 1)
+		die("serve: cannot read %s", path);
+	secret[WORD_SIZE - 1] = '\0';
+	close(fd);
 }
 
 static int describe(char *text, size_t size, const char *secret, const char *challenge, const struct sockaddr_in *client, int ttl)

@@ -71,12 +71,12 @@ async function walkWhenLate(
   if (found === 'late' && !walkedBeside.has(testbed)) {
     walkedBeside.add(testbed);
     try {
-      return await walkToLoss(testbed, probe, unfinished);
+      return await walkToLoss(testbed, probe, unfinished, signal);
     } finally {
       walkedBeside.delete(testbed);
     }
   }
-  return (await finding.catch(failed)) === null ? walkToLoss(testbed, probe, unfinished) : null;
+  return (await finding.catch(failed)) === null ? walkToLoss(testbed, probe, unfinished, signal) : null;
 }
 
 /** Testbeds in which a walk has begun beside finders, and not ended. */
@@ -85,7 +85,7 @@ const walkedBeside = new WeakSet<Testbed>();
 interface LateOptions {
   readonly finding: Promise<NamedCause | null>;
   readonly unfinished: Unfinished;
-  /** Calls off what has not begun. */
+  /** Calls off the walk when its answer is not wanted any more. */
   readonly signal: AbortSignal;
 }
 
@@ -102,9 +102,10 @@ async function walkToLoss(
   testbed: Testbed,
   probe: WalkRequest,
   unfinished: Unfinished,
+  signal: AbortSignal,
 ): Promise<NamedCause | 'arrived' | null> {
   try {
-    const options = { patienceMs: WALK_PATIENCE_MS, forDiagnosis: true, unfinished };
+    const options = { patienceMs: WALK_PATIENCE_MS, forDiagnosis: true, unfinished, signal };
     const { arrived, loss } = await walkPacket(testbed, probe, options);
     return arrived ? 'arrived' : (loss?.causes[0] ?? null);
   } catch (error) {

@@ -1,7 +1,8 @@
 /** Why a node port does not do what it should: by the connections that the called node made of the call, and its rules. */
 import { type Flow, isMasqueraded, isRedirected } from '../probes/conntrack.ts';
+import { forgetUnresolvedNeighbours } from '../probes/kernel-state.ts';
 import type { NodePortSymptom } from '../probes/node-port-symptom.ts';
-import { portsOf, sample } from '../probes/sample.ts';
+import { portsOf } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -20,6 +21,7 @@ import {
   serviceOf,
 } from './node-port-evidence.ts';
 import type { TracedRule } from './parse-met-rules.ts';
+import { sampleAgain } from './sample-again.ts';
 import { describeRule, dropping, rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
@@ -72,7 +74,7 @@ async function findSilent(evidence: Evidence, symptom: Symptom): Promise<Found> 
       const lost = await findOneWay(evidence, from, to, address);
       if (lost) return lost;
     }
-    return explainUntaken(evidence, symptom, rules.on(to));
+    return explainUntaken(evidence, symptom, rules.on(to), called.flows.length > 0);
   }
   if (called.flows.length > redirected.length && refused) return explainGap(evidence, symptom, called);
   return rules.dropper ?? findBehindNode(evidence, symptom, redirected);
@@ -105,9 +107,11 @@ async function explainFlows(
     if (flow.replied || !silent) continue;
     const bypassed = await findBypassingBridge(evidence, symptom, backend, isMasqueraded(flow));
     if (bypassed) return bypassed;
-    // The answer to another pod of the called node comes back by that node, which puts the addresses back.
+    // What a backend on the called node answers leaves by that node, which puts the addresses back: to itself never.
+    const byGateway = backend.node === to.node && from.node !== to.node;
     const isNeighbour = from.pod !== '' && from.node === to.node && from.pod !== backend.pod;
-    const returns = isNeighbour || (own.includes(original.source) && !original.source.startsWith('127.'));
+    const isOwn = own.includes(original.source) && !original.source.startsWith('127.');
+    const returns = byGateway || isNeighbour || isOwn;
     if (!isMasqueraded(flow) && !returns) {
       const past = backend.node === to.node ? '' : `, past ${to.node}`;
       const text = `${where} and leaves ${original.source} as its sender, so that the answer goes there${past} (conntrack: reply to ${reply.destination})`;
@@ -293,9 +297,13 @@ async function traceCall(evidence: Evidence, call: NodePortCall, namespaces?: re
       sourcePort: planned?.targetPort ?? port,
     })),
   ];
-  const seen = await sendAgain(evidence, hosts, { addresses, protocol, only }, async () =>
-    portsOf(await sample(testbed, from, { protocol, address, port, count: 12, timeoutMs: RESENT_MS })),
-  );
+  const seen = await sendAgain(evidence, hosts, { addresses, protocol, only }, async () => {
+    // Whoever waits for an answer by ARP sends nothing.
+    await forgetUnresolvedNeighbours(testbed, from);
+    return portsOf(
+      await sampleAgain(testbed, from, { protocol, address, port, count: 12, timeoutMs: RESENT_MS }),
+    );
+  });
   return {
     all: seen.rules,
     on: (host: Host) => seen.rules.find(([each]) => hostName(each) === hostName(host))?.[1] ?? [],

@@ -1,5 +1,5 @@
 /** The receiver's side of a bridge: its cable, its port, and whether it answers ARP. */
-import { interfaceWith, traceCable } from '../probes/cable.ts';
+import { traceCable } from '../probes/cable.ts';
 import { type Interface, readPortVlans } from '../probes/kernel-state.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -109,11 +109,11 @@ async function findWrongFdb(
 export async function findOwnEntryMissing(
   evidence: Evidence,
   node: Host,
-  nodeInterfaces: readonly Interface[],
+  bridge: Interface,
   address: string,
 ): Promise<Found> {
-  const bridge = interfaceWith(nodeInterfaces, address);
-  if (bridge?.kind !== 'bridge') return null;
+  // The node answers for an address of another interface too (arp_ignore 0, kernel: ip-sysctl.rst).
+  if (bridge.addresses.every((own) => own.address !== address)) return null;
   const entries = await evidence.fdb(node);
   if (entries.some(({ mac, state }) => mac === bridge.mac && state === 'permanent')) return null;
   const text = `${bridge.name} lacks the permanent entry for its own MAC address ${bridge.mac}, so it takes no frame for the node`;

@@ -13,6 +13,7 @@ import { findForwardingOff } from './find-forwarding-off.ts';
 import { findDropper, findRewriter } from './find-in-filters.ts';
 import { findBlockedTunnel, findInOverlay } from './find-in-overlay.ts';
 import { findPodAsGateway } from './find-next-hop.ts';
+import { explainOwnNetwork } from './find-no-route.ts';
 import { findOnPath } from './find-on-path.ts';
 
 type Found = NamedCause | null;
@@ -249,7 +250,13 @@ async function explainNone(
   }
   const overlapping = await findOverlap(evidence, node, receiver);
   if (overlapping) return overlapping;
-  const down = (await evidence.interfaces(node)).find(
+  const interfaces = await evidence.interfaces(node);
+  const ofOwnPods =
+    receiver.pod && receiver.node === node.node
+      ? explainOwnNetwork(evidence, node, interfaces, destination)
+      : null;
+  if (ofOwnPods) return ofOwnPods;
+  const down = interfaces.find(
     (each) => !each.up && (each.kind === 'vxlan' || isUplink(evidence, node, each)),
   );
   if (down) return cause('link-down', node, `${down.name} in ${node.node} is down`);

@@ -1,4 +1,5 @@
 /** Why a DNS server is not heard: nobody listens, somebody drops, or its Service does not lead to it. */
+import { interfaceWith } from '../probes/cable.ts';
 import { captureWhile } from '../probes/capture.ts';
 import { askDns, DNS_PORT, type DnsProtocol, ownQuestion } from '../probes/dns.ts';
 import type { DnsSymptom } from '../probes/dns-symptom.ts';
@@ -7,6 +8,7 @@ import type { NamedCause, Symptom } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { dropperIn, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
+import { findOtherAddress } from './find-next-hop.ts';
 import { rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
@@ -30,6 +32,8 @@ export async function explainDnsSilence(
   const own = evidence.testbed.plan.pods[to.pod]?.address ?? address;
   const atServer = await findAtServer(evidence, to, own, protocol);
   if (atServer) return atServer;
+  const elsewhere = await findOtherAddress(evidence, own);
+  if (elsewhere) return elsewhere;
   const onTheWay = await explainUnreachable(evidence, { from, to, address: own, protocol }, explain);
   if (onTheWay || address === own) return onTheWay;
   return explainService(evidence, { from, to, address, protocol }, explain);
@@ -82,6 +86,8 @@ async function findAtServer(
     const text = `the server in ${server} listens at ${here.join(' and ')} alone, not at ${own}`;
     return cause('dns-other-address', to, text);
   }
+  // What the way to it tells at once would be waited for here.
+  if (interfaceWith(await evidence.interfaces(to), own) === null) return null;
   // A host reaches itself by lo. A server may only be slow: that it has said something else than an answer is the proof.
   const asked = Promise.withResolvers<AskedAgain>();
   const said = await captureWhile(

@@ -2,7 +2,7 @@
 import { forgetUnresolvedNeighbours } from '../probes/kernel-state.ts';
 import { NO_PORTS, type ProbePorts, takePorts } from '../probes/probe-ports.ts';
 import { ask, type Protocol } from '../probes/reach.ts';
-import { portsOf, sample } from '../probes/sample.ts';
+import { portsOf } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -10,6 +10,7 @@ import { watchTrafficControl } from './find-in-traffic-control.ts';
 import { readLegacyCounters, rulesThatCounted } from './legacy-rules.ts';
 import type { TracedRule } from './parse-met-rules.ts';
 import { ProbePackets } from './probe-packets.ts';
+import { sampleAgain } from './sample-again.ts';
 import { describeRule, dropping, rewriting, traceRules } from './trace-rules.ts';
 import type { Traced } from './trace-table.ts';
 
@@ -169,7 +170,7 @@ export async function resend(
   const { protocol, port = PORT_NOBODY_HAS, size = 0, requests } = resent;
   const question = { address, port, timeoutMs: PROBE_MS };
   if (requests !== undefined && protocol !== 'icmp')
-    return portsOf(await sample(testbed, from, { ...question, protocol, count: 1, requests }));
+    return portsOf(await sampleAgain(testbed, from, { ...question, protocol, count: 1, requests }));
   // Of a connection without a size only the opening would be sent.
   const atLeast = protocol === 'tcp' ? Math.max(size, 1) : size;
   await ask(testbed, from, { ...question, protocol, size: atLeast, sourcePort: ports.first });

@@ -68,12 +68,13 @@ export async function explainNobody(
 }
 
 /** The pod that was to have an address has another, or none. */
-async function findOtherAddress(evidence: Evidence, address: string): Promise<Found> {
+export async function findOtherAddress(evidence: Evidence, address: string): Promise<Found> {
   const { plan, pods } = evidence.testbed;
   const name = pods.find((pod) => plan.pods[pod]?.address === address);
   if (name === undefined) return null;
   const pod = evidence.testbed.host(`pod/${name}`);
   const own = (await evidence.interfaces(pod)).flatMap(({ addresses }) => addresses);
+  if (own.some((each) => each.address === address)) return null;
   const has = own.map((each) => each.address).join(' and ') || 'no IPv4 address';
   const text = `${hostName(pod)} has ${has}, and was to have ${address}`;
   return cause(own.length === 0 ? 'no-address' : 'wrong-address', pod, text);

@@ -18,7 +18,13 @@ import {
 import { findArpIgnored, findAtReceiver, findOwnEntryMissing, findReversePath } from './find-at-receiver.ts';
 import { findForwardingOff } from './find-forwarding-off.ts';
 import { findSubnetClash } from './find-in-pod.ts';
-import { explainNobody, findPodAsGateway, findWrongNeighbour, type Way } from './find-next-hop.ts';
+import {
+  explainNobody,
+  findOtherAddress,
+  findPodAsGateway,
+  findWrongNeighbour,
+  type Way,
+} from './find-next-hop.ts';
 import { explainLocal, explainNoRoute, explainOwnNetwork } from './find-no-route.ts';
 
 type Found = NamedCause | null;
@@ -88,7 +94,7 @@ async function fromPod(
     const unanswered =
       findAddressOnPort(node, nodeInterfaces, nextHop) ??
       (await findArpIgnored(evidence, node, bridge.name)) ??
-      (await findOwnEntryMissing(evidence, node, nodeInterfaces, nextHop));
+      (await findOwnEntryMissing(evidence, node, bridge, nextHop));
     if (unanswered) return unanswered;
     if (!receiver.pod) return null;
     return findInForwarding(evidence, node, bridge.name, receiver, destination, route.source);
@@ -131,7 +137,7 @@ async function fromNode(
 ): Promise<Found> {
   if (!receiver.pod) return null;
   const target = interfaceWith(await evidence.interfaces(receiver), destination);
-  if (!target) return null;
+  if (!target) return findOtherAddress(evidence, destination);
   const plugged = await findAtCable(evidence, receiver, target);
   if (plugged) return plugged;
   const nodeInterfaces = await evidence.interfaces(node);

@@ -10,7 +10,7 @@ import { findReversePath } from './find-at-receiver.ts';
 import { findOneWay } from './find-between-nodes.ts';
 import { dropperIn } from './find-in-filters.ts';
 import { explainNoRoute } from './find-no-route.ts';
-import { findOnPath } from './find-on-path.ts';
+import { findOneWayOnNode, findOnPath } from './find-on-path.ts';
 import {
   askAgain,
   describePort,
@@ -53,6 +53,10 @@ export async function findServiceSilence(
   }
   if (flows.untranslated.length > 0) return findUntranslated(evidence, asked);
 
+  const isUnseen = translated === 0;
+  const before = isUnseen ? await findLostBeforeNode(evidence, from, address) : null;
+  if (before) return before;
+
   const answering = new Set(flows.answered.map(({ answers }) => answers));
   for (const [endpoint, host] of addressesOf(evidence, serviceOf(evidence, asked))) {
     const lost = flows.lost.find(({ answers }) => answers === endpoint);
@@ -71,7 +75,13 @@ export async function findServiceSilence(
   const wrongTarget = await findWrongTarget(evidence, asked, seen);
   if (wrongTarget) return wrongTarget;
   if (outcome === 'refused' || outcome === 'reset') return findNoListener(evidence, asked);
-  return flows.answered.length + flows.lost.length === 0 ? findUntranslated(evidence, asked) : null;
+  return isUnseen ? findUntranslated(evidence, asked) : null;
+}
+
+/** Who translates has to get the packet first. That the node has no route to a ClusterIP is as it should be. */
+async function findLostBeforeNode(evidence: Evidence, from: Host, address: string): Promise<Found> {
+  const found = from.pod ? await findOneWayOnNode(evidence, from, nodeOf(from), address) : null;
+  return found?.id === 'no-route' && found.where === from.node ? null : found;
 }
 
 /** Why an endpoint does not answer, or is not reached. `lost` is a flow to it without an answer, where there is one. */

@@ -1,4 +1,5 @@
 /** Why a node leaves packets to a ClusterIP as they are: other packets are sent, and what is done to them is compared. */
+import type { ProbePorts } from '../probes/probe-ports.ts';
 import type { ServiceAsked } from '../probes/service-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -16,12 +17,14 @@ import {
   readRules,
   translating,
 } from './service-rules.ts';
-import { describeRule } from './trace-rules.ts';
+import { describeRule, rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
 
 /** One would be enough for most rules; these are for those that throw dice. */
 const TRIED = 8;
+/** No answer is waited for: that a packet comes from its sender to the rules of its node takes less than a millisecond. */
+const PASSING_MS = 100;
 
 export async function findUntranslated(evidence: Evidence, asked: ServiceAsked): Promise<Found> {
   const { from, address, port } = asked;
@@ -33,6 +36,8 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
   const original = await recognise(evidence, asked, leads);
   const untracked = original.met.find(({ rule }) => /\bnotrack\b/.test(rule));
   if (untracked) return explainUntracked(node, untracked);
+  // Translated, and lost before the table knew of it.
+  if (rewriting(original.met, 'dnat').length > 0) return null;
   const translates = async (other: Partial<ServiceAsked>): Promise<boolean> => {
     const { translated, rules } = await recognise(evidence, { ...asked, ...other }, leads);
     return translated || [...rules].some((rule) => !original.rules.has(rule));
@@ -56,10 +61,10 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
   const numbers = [...new Set([port.targetPort, ...portsNamedWith(rules, address)])].filter(
     (named) => named !== port.port,
   );
-  const [fromOther, overOther, ...atNumbers] = await Promise.all([
+  // Few traces run at once: what is most often wrong is tried first.
+  const [fromOther, overOther] = await Promise.all([
     other !== null && translates({ from: other }),
     !planned && translates({ port: { ...port, protocol } }),
-    ...numbers.map((named) => translates({ port: { ...port, port: named } })),
   ]);
   if (fromOther) {
     const [passed, missed] = from.pod
@@ -74,6 +79,7 @@ export async function findUntranslated(evidence: Evidence, asked: ServiceAsked):
     const text = `${node.node} translates ${address}:${port.port}/${protocol}; the Service is ${describePort(asked)}`;
     return cause('wrong-protocol', node, text);
   }
+  const atNumbers = await Promise.all(numbers.map((each) => translates({ port: { ...port, port: each } })));
   const named = numbers.find((_, index) => atNumbers[index]);
   if (named !== undefined) {
     const text = `${node.node} translates ${address}:${named}/${port.protocol}; the Service is ${describePort(asked)}`;
@@ -111,10 +117,11 @@ async function recognise(evidence: Evidence, asked: ServiceAsked, leads: Leads):
   let met: readonly TracedRule[] = [];
   const node = nodeOf(asked.from);
   const protocol = asked.port.protocol === 'TCP' ? 'tcp' : 'udp';
-  const flows = await flowsOf(evidence, asked, TRIED, async (send) => {
+  const during = async (send: () => Promise<ProbePorts>) => {
     const seen = await sendAgain(evidence, [node], { addresses: [address], protocol }, send);
     met = seen.rules.flatMap(([, each]) => each);
-  });
+  };
+  const flows = await flowsOf(evidence, asked, { count: TRIED, timeoutMs: PASSING_MS, during });
   const naming = met.filter(
     ({ family, table, rule }) => rule.includes(address) && leads(rule, `${family} ${table}`),
   );

@@ -1,6 +1,7 @@
 /** Why a Service does not do what it should: from what a client saw to the rule, setting or flow behind it. */
+import { forgetUnresolvedNeighbours } from '../probes/kernel-state.ts';
 import type { OutcomeKind } from '../probes/reach.ts';
-import { portsOf, sample } from '../probes/sample.ts';
+import { portsOf } from '../probes/sample.ts';
 import type { ServiceAsked, ServiceSymptom } from '../probes/service-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { type Host, hostName } from '../testbed/host.ts';
@@ -8,6 +9,7 @@ import { cause, type Evidence } from './evidence.ts';
 import { dropperIn, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
 import { explainNoRoute } from './find-no-route.ts';
 import { findServiceSilence } from './find-service-silence.ts';
+import { sampleAgain } from './sample-again.ts';
 import { addressesOf, serviceOf } from './service-flows.ts';
 import { describeListed, dice, readRules, ruleTranslatingTo, targetsIn } from './service-rules.ts';
 import { describeRule, rewriting } from './trace-rules.ts';
@@ -189,7 +191,7 @@ async function findDroppedRefusal(evidence: Evidence, asked: ServiceAsked): Prom
     [nodeOf(from), from],
     { addresses: own.map(({ address: each }) => each) },
     async () =>
-      portsOf(await sample(evidence.testbed, from, { ...question, count: 1, timeoutMs: PATIENCE_MS })),
+      portsOf(await sampleAgain(evidence.testbed, from, { ...question, count: 1, timeoutMs: PATIENCE_MS })),
   );
   const others = seen.rules.map(
     ([host, met]) => [host, met.filter(({ rule }) => !/\breject\b/i.test(rule))] as const,
@@ -217,11 +219,13 @@ export async function askAgain(
   );
   const addresses = [address, ...endpoints.flatMap((name) => testbed.plan.pods[name]?.address ?? [])];
   const count = endpoints.length > 0 ? TRACED : 1;
-  return sendAgain(evidence, hosts, { addresses, protocol }, async () =>
-    portsOf(
-      await sample(testbed, from, { protocol, address, port: port.port, count, timeoutMs: PATIENCE_MS }),
-    ),
-  );
+  return sendAgain(evidence, hosts, { addresses, protocol }, async () => {
+    // Whoever waits for an answer by ARP sends nothing.
+    await forgetUnresolvedNeighbours(testbed, from);
+    return portsOf(
+      await sampleAgain(testbed, from, { protocol, address, port: port.port, count, timeoutMs: PATIENCE_MS }),
+    );
+  });
 }
 
 /** `10.96.0.20:80/TCP`. */

@@ -1,6 +1,6 @@
 /** Why no rule of a node takes what is for its node port: another number, another protocol, other senders, or none at all. */
 import { isRedirected } from '../probes/conntrack.ts';
-import { portsOf, sample, sharesOf } from '../probes/sample.ts';
+import { portsOf, sharesOf } from '../probes/sample.ts';
 import type { NamedCause } from '../probes/symptom.ts';
 import { hostName } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
@@ -8,16 +8,21 @@ import { sendAgain } from './find-in-filters.ts';
 import { explainUntracked } from './find-service-untranslated.ts';
 import { callAgain, type NodePortCall, outsiders, serviceOf } from './node-port-evidence.ts';
 import type { TracedRule } from './parse-met-rules.ts';
+import { sampleAgain } from './sample-again.ts';
 import { describeListed, type ListedRule, leadingTo, readRules, translating } from './service-rules.ts';
 import { describeRule } from './trace-rules.ts';
 
 const PATIENCE_MS = 200;
 
-/** @param met the rules that the call met on the node that it called */
+/**
+ * @param met the rules that the call met on the node that it called
+ * @param tracked whether that node's table of connections has the call: it came to where it would have been translated
+ */
 export async function explainUntaken(
   evidence: Evidence,
   call: NodePortCall,
   met: readonly TracedRule[],
+  tracked: boolean,
 ): Promise<NamedCause | null> {
   const { to, port, protocol, service } = call;
   const number = `${protocol.toUpperCase()} port ${port}`;
@@ -25,12 +30,13 @@ export async function explainUntaken(
   if (untracked) return explainUntracked(to, untracked);
   const listed = await readRules(evidence, to);
   const found =
-    findHookMissing(listed, call, met) ??
+    (tracked ? findHookMissing(listed, call, met) : null) ??
     (await findOtherSenders(evidence, call)) ??
     (await findOtherProtocol(evidence, call)) ??
     (await findOtherNumber(evidence, call));
   // What was not seen to pass the rules may not have come to them.
-  if (found || (met.length === 0 && listed.some(({ rule }) => namesPort(rule, port)))) return found;
+  const passed = tracked && met.length > 0;
+  if (found || (!passed && listed.some(({ rule }) => namesPort(rule, port)))) return found;
   const text = `no rule of ${to.node} takes what is for its ${number}, the node port of ${service}`;
   return cause('no-node-port', to, text);
 }
@@ -111,7 +117,7 @@ async function findOtherProtocol(evidence: Evidence, call: NodePortCall): Promis
   const traced = { addresses: [address], protocol: other, only } as const;
   const { rules } = await sendAgain(evidence, [to], traced, async () =>
     portsOf(
-      await sample(testbed, from, { protocol: other, address, port, count: 1, timeoutMs: PATIENCE_MS }),
+      await sampleAgain(testbed, from, { protocol: other, address, port, count: 1, timeoutMs: PATIENCE_MS }),
     ),
   );
   const met = rules.flatMap(([, each]) => each);
@@ -140,7 +146,7 @@ async function findOtherNumber(evidence: Evidence, call: NodePortCall): Promise<
   );
   const { endpoints } = serviceOf(services, service);
   for (const number of strange.slice(0, 20)) {
-    const asked = await sample(testbed, from, {
+    const asked = await sampleAgain(testbed, from, {
       protocol,
       address,
       port: number,

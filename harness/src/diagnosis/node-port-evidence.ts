@@ -2,10 +2,11 @@
 import { type Flow, watchFlows } from '../probes/conntrack.ts';
 import type { NodePortSymptom } from '../probes/node-port-symptom.ts';
 import { isWithin } from '../probes/probe-ports.ts';
-import { portsOf, type Sample, sample } from '../probes/sample.ts';
+import { portsOf, type Sample } from '../probes/sample.ts';
 import type { Host } from '../testbed/host.ts';
 import type { PlannedService } from '../topology/plan.ts';
 import type { Evidence } from './evidence.ts';
+import { sampleAgain } from './sample-again.ts';
 
 export type NodePortCall = Pick<
   NodePortSymptom & { kind: 'node-port' },
@@ -32,7 +33,7 @@ export async function callAgain(
   const { testbed } = evidence;
   const about = { protocol, address, port };
   const watched = await watchFlows(testbed, seenBy, about);
-  const asked = await sample(testbed, from, { ...about, count, timeoutMs: PATIENCE_MS });
+  const asked = await sampleAgain(testbed, from, { ...about, count, timeoutMs: PATIENCE_MS });
   // Others may call the same port meanwhile, from the same host too.
   const own = await addressesOf(evidence, from);
   const flows = (await watched.stop()).filter(

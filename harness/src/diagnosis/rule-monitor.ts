@@ -13,8 +13,11 @@ import type { Job } from '../testbed/session.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { TRACE_TABLE } from './trace-table.ts';
 
-/** A machine that is busy with a class may take seconds. What is not told by then proves nothing, so it is no answer. */
-const HEARD_WITHIN_MS = 10_000;
+/**
+ * A machine that is busy with a class may take seconds. What is not told by then proves nothing, so it is no answer. It is
+ * longer than a diagnosis may take (grading/run-checks.ts): one that is so late is not waited for, and the check looks again.
+ */
+const HEARD_WITHIN_MS = 20_000;
 /** At first; each time twice as long, for each table is told to every monitor of the namespace. */
 const ASK_AGAIN_MS = 20;
 

@@ -4,30 +4,38 @@
  */
 import { type Flow, readFlows } from '../probes/flows.ts';
 import { isWithin, type ProbePorts } from '../probes/probe-ports.ts';
-import { forgetFlows, portsOf, type Sample, sample } from '../probes/sample.ts';
+import { forgetFlows, portsOf, type Sample } from '../probes/sample.ts';
 import type { ServiceAsked } from '../probes/service-symptom.ts';
 import type { Host } from '../testbed/host.ts';
 import type { PlannedService } from '../topology/plan.ts';
 import type { Evidence } from './evidence.ts';
+import { sampleAgain } from './sample-again.ts';
 
 /** Enough to meet each of three endpoints, and each way that a packet can take (1 - 3 · (2/3)^40 > 0.9999997). */
 const SENT = 40;
 /** Long enough for an answer on one machine, short enough for a diagnosis. */
 const PATIENCE_MS = 250;
 
-/** Sends to the Service, and returns the flows that this made. `during` is wrapped around the sending. */
+export interface FlowsOptions {
+  readonly count?: number;
+  /** How long an answer is waited for. */
+  readonly timeoutMs?: number;
+  /** Is wrapped around the sending. */
+  readonly during?: (send: () => Promise<ProbePorts>) => Promise<unknown>;
+}
+
+/** Sends to the Service, and returns the flows that this made. */
 export async function flowsOf(
   { testbed }: Evidence,
   { from, address, port }: Pick<ServiceAsked, 'from' | 'address' | 'port'>,
-  count: number = SENT,
-  during: (send: () => Promise<ProbePorts>) => Promise<unknown> = (send) => send(),
+  { count = SENT, timeoutMs = PATIENCE_MS, during = (send) => send() }: FlowsOptions = {},
 ): Promise<Flow[]> {
   const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
   const node: Host = { node: from.node, pod: '' };
-  const question = { protocol, address, port: port.port, count, timeoutMs: PATIENCE_MS } as const;
+  const question = { protocol, address, port: port.port, count, timeoutMs } as const;
   const sent = Promise.withResolvers<Sample>();
   await during(async () => {
-    const asking = sample(testbed, from, { ...question, keepFlows: true });
+    const asking = sampleAgain(testbed, from, { ...question, keepFlows: true });
     asking.then(sent.resolve, sent.reject);
     return portsOf(await asking);
   });

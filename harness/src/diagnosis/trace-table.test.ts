@@ -1,4 +1,4 @@
-import { familiesIn, traceTable } from './trace-table.ts';
+import { familiesIn, PASS_OVER_CHECKS, traceTable } from './trace-table.ts';
 
 test('watches the families that have tables', () => {
   const ruleset = 'table ip filter {\n}\ntable bridge guard {\n}\ntable ip nat {\n}\ntable ip6 filter {\n}\n';
@@ -11,14 +11,15 @@ test('watches devices where a chain stands at their ingress', () => {
   expect(familiesIn(ruleset)).toEqual(['inet', 'netdev']);
 });
 
-test('marks packets of the addresses, of one protocol', () => {
+test('marks packets of the addresses, of one protocol, and few of those that checks send', () => {
+  const first = PASS_OVER_CHECKS.join('; ');
   expect(traceTable('ip', 'podwire_trace_1', { addresses: ['10.244.1.3'], protocol: 'udp' }, [])).toBe(
     'add table ip podwire_trace_1 { flags owner; ' +
       'chain prerouting { type filter hook prerouting priority -1000; ' +
-      'ip saddr { 10.244.1.3 } meta l4proto udp meta nftrace set 1; ' +
+      `${first}; ip saddr { 10.244.1.3 } meta l4proto udp meta nftrace set 1; ` +
       'ip daddr { 10.244.1.3 } meta l4proto udp meta nftrace set 1; }; ' +
       'chain output { type filter hook output priority -1000; ' +
-      'ip saddr { 10.244.1.3 } meta l4proto udp meta nftrace set 1; ' +
+      `${first}; ip saddr { 10.244.1.3 } meta l4proto udp meta nftrace set 1; ` +
       'ip daddr { 10.244.1.3 } meta l4proto udp meta nftrace set 1; }; }\n',
   );
 });

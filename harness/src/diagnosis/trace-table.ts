@@ -1,6 +1,6 @@
 /** The tables of ours that mark a probe for tracing, in the language of nft (man 8 nft). */
 
-import type { ProbePorts } from '../probes/probe-ports.ts';
+import { FIRST_PROBE_PORT, PORTS_OF_CHECKS, type ProbePorts } from '../probes/probe-ports.ts';
 import type { Protocol } from '../probes/reach.ts';
 
 /** How the names of our tables begin; what reads rules passes them over. */
@@ -25,6 +25,16 @@ export interface Opening {
   readonly destinationPort?: number;
 }
 
+/**
+ * What checks send meanwhile would be told of in megabytes, and what is wanted after them. Only some of it is told all the
+ * same: masquerading may give a probe any port. What bears a port of the probe is never passed over.
+ */
+export const PASS_OVER_CHECKS: readonly string[] = ['sport', 'dport'].map((side) => {
+  const ofProbes = `${FIRST_PROBE_PORT}-65535`;
+  const ofChecks = `${PORTS_OF_CHECKS.first}-${PORTS_OF_CHECKS.last}`;
+  return `ip protocol { tcp, udp } th sport != ${ofProbes} th dport != ${ofProbes} th ${side} ${ofChecks} limit rate over 10/second burst 20 packets accept`;
+});
+
 /** Which tables have to be watched, given what `nft list ruleset` prints. */
 export function familiesIn(ruleset: string): string[] {
   const found = [...ruleset.matchAll(/^table (\w+) /gm)].map(([, family = '']) => family);
@@ -47,7 +57,8 @@ export function traceTable(
     ? only.map((each) => `${describeOpening(each)}${kind}${syn} meta nftrace set 1`)
     : ['saddr', 'daddr'].map((side) => `ip ${side} ${set}${kind} meta nftrace set 1`);
   const arp = 'ether type arp meta nftrace set 1';
-  const rules = family === 'arp' ? ['meta nftrace set 1'] : layer(family) === 2 ? [...ip, arp] : ip;
+  const marking = layer(family) === 2 ? [...ip, arp] : ip;
+  const rules = family === 'arp' ? ['meta nftrace set 1'] : [...PASS_OVER_CHECKS, ...marking];
   const chains = hooksOf(family, devices).map(
     ([chain, hook]) => `chain ${chain} { type filter hook ${hook} priority -1000; ${rules.join('; ')}; };`,
   );

@@ -10,6 +10,7 @@ import { missingFeature } from '../testbed/features.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { fillMatrix } from './matrix.ts';
 import { reportRootsOnce } from './report-roots-once.ts';
+import { Unfinished } from './unfinished.ts';
 import type { CheckResult, LabReport, Verdict } from './verdict.ts';
 
 export interface RunChecksOptions {
@@ -48,15 +49,15 @@ export async function runChecks(
 ): Promise<LabReport> {
   const started = performance.now();
   const eager = options.eager ?? false;
-  const unfinished: Promise<unknown>[] = [];
-  const finishLater = (work: Promise<unknown>) => unfinished.push(work.catch(() => {}));
+  const unfinished = new Unfinished();
   const lookWith = (patienceMs: number): Look => {
     const proven = once((symptom: Symptom) => findProvenCause(testbed, symptom));
     const network = new Network(testbed, { patienceMs, eager, explain: proven.ask });
     // What was proven while the probe waited is its diagnosis.
     const explained = once(async (symptom: Symptom) => {
       const begun = performance.now();
-      const cause = (await proven.known(symptom)) ?? (await diagnose(testbed, symptom, finishLater));
+      const cause =
+        (await proven.known(symptom)) ?? (await diagnose(testbed, symptom, (work) => unfinished.add(work)));
       options.onDiagnosed?.(performance.now() - begun);
       return cause;
     });
@@ -79,7 +80,7 @@ export async function runChecks(
     if (options.onResult) result.then(options.onResult, () => {});
   }
   const settled = await Promise.all(running.values());
-  await Promise.all(unfinished);
+  await unfinished.ended();
   options.signal?.throwIfAborted();
   const checks = reportRootsOnce(settled);
   for (const [index, check] of checks.entries()) if (check !== settled[index]) options.onResult?.(check);
@@ -150,6 +151,7 @@ async function settle(
       found = await look(check, second, signal);
     }
     if (!found) return result('pass');
+    if (found.broken) throw found.broken;
     const { expected, observed, symptom } = found.failure;
     const probe = probeOfSymptom(first.network.plan, symptom);
     return result('fail', { expected, observed, cause: found.cause, ...(probe ? { probe } : {}) });
@@ -163,6 +165,8 @@ async function settle(
 interface ExplainedFailure {
   readonly failure: CheckFailure;
   readonly cause: NamedCause;
+  /** Why there is no diagnosis. */
+  readonly broken?: Error;
 }
 
 /** Runs a check once; null when it passes. @throws whatever is no failure of what is checked. */
@@ -185,9 +189,12 @@ async function look(
       return { failure, cause: await within(DIAGNOSIS_LIMIT_MS, explain(failure), signal, late) };
     } catch (broken) {
       signal?.throwIfAborted();
-      throw new Error(`${failure.observed}; and its diagnosis failed: ${errorText(broken)}`, {
-        cause: broken,
-      });
+      const why = `its diagnosis failed: ${errorText(broken)}`;
+      return {
+        failure,
+        cause: unexplained(failure.symptom, why),
+        broken: new Error(`${failure.observed}; and ${why}`, { cause: broken }),
+      };
     }
   }
 }

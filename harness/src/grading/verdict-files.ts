@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { fileErrorText, UsageError } from '../errors.ts';
 import { type Graded, GradedSchema } from './graded.ts';
 
 const VerdictFileSchema = z.strictObject({
@@ -29,8 +30,24 @@ export class VerdictFiles {
     }
   }
 
-  /** Returns when the verdict is on the disk. */
+  /**
+   * Returns when the verdict is on the disk.
+   *
+   * @throws {UsageError} when it cannot be written; those of before stay.
+   */
   async write(key: string, graded: Graded): Promise<void> {
+    try {
+      await this.#write(key, graded);
+    } catch (error) {
+      throw new UsageError(
+        `Could not write the verdict on ${graded.submission} into ${this.#directory}: ${fileErrorText(error)}\n` +
+          'What was written before stays. When that is mended, the same command with --resume goes on.',
+        { cause: error },
+      );
+    }
+  }
+
+  async #write(key: string, graded: Graded): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
     const file = this.#file(graded.submission);
     // A name of this call's own: nobody else writes into what is moved into place.

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { errorText, LabError, UsageError } from '../errors.ts';
+import { fileErrorText, LabError, UsageError } from '../errors.ts';
 import type { StartCommands } from '../testbed/up.ts';
 import { readTopology } from '../topology/read-topology.ts';
 import type { Topology } from '../topology/topology.ts';
@@ -103,7 +103,7 @@ async function readLabFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new LabError(`Could not read ${file}: ${errorText(error)}`, { cause: error });
+    throw new LabError(`Could not read ${file}: ${fileErrorText(error)}`, { cause: error });
   }
 }
 

@@ -13,7 +13,7 @@ const SECOND_TRY_MS = 500;
 /** An answer takes well under a millisecond; a node that stays silent this long does not answer. */
 export const SILENCE_MS = 400;
 
-/** Each call holds up to 96 connections, and the servers of a testbed together take 1024 (harness/image/agent/apps.c). */
+/** Beside the lanes of samples (in-lanes.ts). */
 const CALLS_AT_ONCE = 6;
 
 export interface Call {

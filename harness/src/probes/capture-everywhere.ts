@@ -46,6 +46,8 @@ export interface CaptureEverywhere {
 const AGENT = '/usr/lib/podwire/agent';
 const READY_MS = 10_000;
 const STOP_MS = 10_000;
+/** A walk of many large packets takes a few thousand; where frames go round for ever, what comes later tells nothing new. */
+const MOST_FRAMES = 50_000;
 /** PACKET_* of linux/if_packet.h. */
 const OTHER_HOST = 3;
 const OUTGOING = 4;
@@ -64,6 +66,7 @@ export async function captureEverywhere(
   const sightings: Sighting[][] = [];
   const ready = Promise.withResolvers<void>();
   let rest = '';
+  let kept = 0;
   const syncing: (() => void)[] = [];
   const read = (line: string) => {
     const [kind, id = '', ...words] = line.split(' ');
@@ -78,13 +81,14 @@ export async function captureEverywhere(
     }
     if (kind === 'ready') ready.resolve();
     if (kind === 'synced') syncing.shift()?.();
-    if (kind !== 'frame') return;
+    if (kind !== 'frame' || kept === MOST_FRAMES) return;
     const host = spaces.get(id);
     const sighting = host ? readFrame(host, devices.get(`${id} ${words[0]}`), words) : null;
     if (!sighting) return;
     const list = sightings[Number(id)] ?? [];
     sightings[Number(id)] = list;
     list.push(sighting);
+    kept++;
   };
   const words = testbed.nodes.map((node) => `${node}=${testbed.initOf(node)}`);
   const job = testbed.startInFabric(

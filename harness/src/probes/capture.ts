@@ -16,6 +16,9 @@ export interface Frame {
 export interface Arp {
   readonly sender: string;
   readonly target: string;
+  readonly senderMac: string;
+  /** Zeroes in a question. */
+  readonly targetMac: string;
 }
 
 /** An IPv4 packet (RFC 791). */
@@ -49,6 +52,11 @@ export type Tap = { readonly host: Host; readonly device: string } | { readonly 
 const READY_MS = 10_000;
 /** Enough for both headers of a VXLAN packet. */
 const SNAP_BYTES = 160;
+
+/** How long a capture waits for what was sent: on one machine it takes microseconds, and on a busy one it is told late. */
+export function settleMs({ patienceMs }: { readonly patienceMs: number }): number {
+  return 0.4 * patienceMs;
+}
 
 /**
  * Captures while `act` runs, and then until `enough` says so or the time is up. Frames come in the order in
@@ -150,7 +158,13 @@ function readFrame(bytes: Buffer): Frame | null {
 /** Over Ethernet and IPv4: 8 bytes, and then a MAC address and an address of each. */
 function readArp(bytes: Buffer): Arp | null {
   const addressAt = (at: number) => [...bytes.subarray(at, at + 4)].join('.');
-  return bytes.length < 28 ? null : { sender: addressAt(14), target: addressAt(24) };
+  if (bytes.length < 28) return null;
+  return {
+    sender: addressAt(14),
+    target: addressAt(24),
+    senderMac: macAt(bytes, 8),
+    targetMac: macAt(bytes, 18),
+  };
 }
 
 function readPacket(bytes: Buffer): Packet | null {

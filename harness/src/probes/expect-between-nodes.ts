@@ -3,15 +3,16 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { contains, rangeOf, toAddress } from '../topology/cidr.ts';
 import { addPod } from './added-pod.ts';
 import { interfaceWith, traceCable } from './cable.ts';
-import { type Arp, captureWhile, type Frame, type Packet, type Tap } from './capture.ts';
+import { type Arp, captureWhile, type Frame, type Packet, settleMs, type Tap } from './capture.ts';
 import type { Network } from './network.ts';
+import { takePorts } from './probe-ports.ts';
 import { ask, describeOutcome } from './reach.ts';
 import { CheckFailure, type Symptom, type WrongBetweenNodes } from './symptom.ts';
 
-/** How long a capture waits for a packet that was sent: on one machine it takes microseconds. */
-const SETTLE_MS = 400;
 /** A question and its answer are smaller than this, also with a tunnel or two around them. */
 const SMALL_BYTES = 400;
+/** How long a capture on a busy machine may take to show what was sent last; longer only where a node lets no ping out. */
+const MARK_WITHIN_MS = 2_000;
 /** How long a single probe asks, where no answer is expected yet. */
 const ONE_WAY_MS = 250;
 
@@ -29,7 +30,7 @@ export async function expectForwarded(network: Network, from: string, to: string
     `icmp and dst host ${target}`,
     () => ask(network.testbed, host, { protocol: 'icmp', address: target, timeoutMs: ONE_WAY_MS }),
     (seen) => seen.some(wanted),
-    SETTLE_MS,
+    settleMs(network),
   );
   if (frames.some(wanted)) return;
   throw failure(
@@ -52,7 +53,7 @@ export async function expectArrival(network: Network, from: string, to: string):
     `icmp and dst host ${target} and icmp[icmptype] == icmp-echo`,
     () => ask(network.testbed, sender, { protocol: 'icmp', address: target, timeoutMs: ONE_WAY_MS }),
     (seen) => seen.some(wanted),
-    SETTLE_MS,
+    settleMs(network),
   );
   if (frames.some(wanted)) return;
   const expected = `a packet from ${from} to arrive at ${to}, at ${target}`;
@@ -144,47 +145,27 @@ export async function expectOverlayOnUnderlay(network: Network, from: string, to
 export async function expectQuietOverlay(network: Network, from: string, to: string): Promise<void> {
   const { frames, source, target } = await captureTalk(network, from, to);
   const expected = `the nodes to know where ${to} is, without asking in the overlay`;
-  const nodes = [from, to].map((name) => network.testbed.host(name).node);
-  const nodeOf = await nodesByAddress(network);
-  // Other checks make other nodes talk meanwhile, and those may ask one another.
-  const isOfOthers = ({ sender, target: sought }: Arp) =>
-    [sender, sought].some((address) => {
-      const node = nodeOf.get(address);
-      return node !== undefined && !nodes.includes(node);
-    });
-  const asked = frames.find(({ packet }) => {
+  const datagrams = frames.flatMap(({ packet }) => {
+    const inner = packet?.vxlan?.inner;
+    const own = inner?.packet;
+    const isAsked = own?.protocol === 17 && own.source === source && own.destination === target;
+    return packet && inner && isAsked ? [{ packet, inner }] : [];
+  });
+  // Other checks make other nodes talk meanwhile, and those may ask one another. An answer is these two's if it tells one
+  // of them where its packets go, whichever addresses it speaks of; what tells everybody is an answer too (RFC 5227, 3).
+  const ends = new Set(datagrams.flatMap(({ inner }) => [inner.sourceMac, inner.destinationMac]));
+  const isToldIn = (arp: Arp) =>
+    ends.has(arp.senderMac) && (ends.has(arp.targetMac) || arp.sender === arp.target);
+  const told = frames.find(({ packet }) => {
     const arp = packet?.vxlan?.inner.arp;
-    return arp && !isOfOthers(arp);
+    return arp && isToldIn(arp);
   });
-  if (asked?.packet)
-    throw failure(network, [from, to, target, 'asked'], expected, describePacket(asked.packet));
-  const ends = new Set(
-    frames.flatMap(({ packet }) => {
-      const inner = packet?.vxlan?.inner.packet;
-      const own = inner?.protocol === 17 && inner.source === source && inner.destination === target;
-      return packet && own ? [packet.destination] : [];
-    }),
-  );
-  if (ends.size <= 1) return;
-  const copies = `a packet of ${from} for ${to} went to ${[...ends].sort().join(' and to ')}`;
+  if (told?.packet)
+    throw failure(network, [from, to, target, 'asked'], expected, describePacket(told.packet));
+  const receivers = new Set(datagrams.map(({ packet }) => packet.destination));
+  if (receivers.size <= 1) return;
+  const copies = `a packet of ${from} for ${to} went to ${[...receivers].sort().join(' and to ')}`;
   throw failure(network, [from, to, target, 'copied'], expected, copies);
-}
-
-/** The node that has an address, or whose pod has it. */
-function nodesByAddress(network: Network): Promise<ReadonlyMap<string, string>> {
-  return network.once('nodes by address', async () => {
-    const { testbed, plan } = network;
-    const ofNodes = await Promise.all(
-      testbed.nodes.map(async (node) => {
-        const interfaces = await network.interfacesOf({ node, pod: '' });
-        return interfaces.flatMap(({ addresses }) =>
-          addresses.map(({ address }) => [address, node] as const),
-        );
-      }),
-    );
-    const ofPods = Object.values(plan.pods).map(({ address, node }) => [address, node] as const);
-    return new Map([...ofPods, ...ofNodes.flat()]);
-  });
 }
 
 /** What was learned on a tunnel goes; what was written down (permanent) stays (man 8 ip-neighbour). */
@@ -207,11 +188,14 @@ export async function expectNoFragments(network: Network, from: string, to: stri
     await network.server(to),
   ];
   const size = interfaceWith(await network.interfacesOf(host), await network.addressOf(from))?.mtu ?? 1500;
+  const farNode = uplinkAddress(network, network.testbed.host(to).node);
+  const { first: mark } = takePorts();
+  const isMark = ({ packet }: Frame) => packet?.icmpId === mark;
   const frames = await captureWhile(
     network.testbed,
     uplinkOf(network, host.node),
     // Of this pair alone: other checks send meanwhile.
-    `ip[6:2] & 0x3fff != 0 and (host ${target} or host ${uplinkAddress(network, network.testbed.host(to).node)})`,
+    `(ip[6:2] & 0x3fff != 0 and (host ${target} or host ${farNode})) or (icmp and host ${farNode})`,
     async () => {
       await expectLargeTransfer(network, from, to);
       await ask(network.testbed, host, {
@@ -222,12 +206,19 @@ export async function expectNoFragments(network: Network, from: string, to: stri
         nonce: server.nonce,
         timeoutMs: ONE_WAY_MS,
       });
+      const node: Host = { node: host.node, pod: '' };
+      await ask(network.testbed, node, {
+        protocol: 'icmp',
+        address: farNode,
+        sourcePort: mark,
+        timeoutMs: ONE_WAY_MS,
+      });
     },
-    // The capture is asked for what must not come: one more moment is enough for what was sent before.
-    (seen) => seen.length > 0,
-    60,
+    // It is asked for what must not come: when it has seen what was sent last, it has seen everything before.
+    (seen) => seen.some(isMark),
+    MARK_WITHIN_MS,
   );
-  const [piece] = frames;
+  const piece = frames.find(({ packet }) => packet?.fragment);
   if (!piece?.packet) return;
   const expected = `no fragments on the underlay while ${from} sends packets of ${size} bytes to ${to}`;
   const seen = `fragments of a packet from ${piece.packet.source} to ${piece.packet.destination}`;
@@ -299,34 +290,33 @@ export async function expectRoomForRemotePod(
   added.add(address);
   const wanted = { node: host.node, bridge, address, prefixLength: 24, gateway };
   await using pod = await addPod(testbed, wanted);
-  await Promise.all(
-    remotes.map(async (remote) => {
-      const far = testbed.host(remote);
-      const [server, target] = [await network.server(remote), await network.addressOf(remote)];
-      const { patienceMs: timeoutMs } = network;
-      const [there, back] = await Promise.all([
-        pod.ask({ protocol: 'tcp', address: target, port: server.tcpPort, nonce: server.nonce, timeoutMs }),
-        ask(testbed, far, { protocol: 'icmp', address, timeoutMs }),
-      ]);
-      const lost = back.kind === 'answer' ? there : back;
-      if (lost.kind === 'answer') return;
-      const symptom: Symptom = {
-        kind: 'between-nodes',
-        from: far,
-        to: nodeHost,
-        address,
-        wrong: 'not-arrived',
-        seen: '',
-      };
-      const observed = back.kind === 'answer' ? describeOutcome('tcp', there) : describeOutcome('icmp', back);
-      const expected = `a pod added to ${host.node} as ${address} to reach ${remote}, and to be reached`;
-      throw new CheckFailure(expected, observed, symptom, await network.explainNow(symptom, nodeHost));
-    }),
-  );
+  await network.expectEach(remotes, async (remote) => {
+    const far = testbed.host(remote);
+    const [server, target] = [await network.server(remote), await network.addressOf(remote)];
+    const { patienceMs: timeoutMs } = network;
+    const [there, back] = await Promise.all([
+      pod.ask({ protocol: 'tcp', address: target, port: server.tcpPort, nonce: server.nonce, timeoutMs }),
+      ask(testbed, far, { protocol: 'icmp', address, timeoutMs }),
+    ]);
+    const lost = back.kind === 'answer' ? there : back;
+    if (lost.kind === 'answer') return;
+    const symptom: Symptom = {
+      kind: 'between-nodes',
+      from: far,
+      to: nodeHost,
+      address,
+      wrong: 'not-arrived',
+      seen: '',
+    };
+    const observed = back.kind === 'answer' ? describeOutcome('tcp', there) : describeOutcome('icmp', back);
+    const expected = `a pod added to ${host.node} as ${address} to reach ${remote}, and to be reached`;
+    throw new CheckFailure(expected, observed, symptom, await network.explainNow(symptom, nodeHost));
+  });
 }
 
 /** What was on the underlay, at the sender's end, while a pod talked to another; `source` and `target` are theirs. */
 interface Talk {
+  /** Of this talk: others speak meanwhile, to the same pods too, and an answer of theirs would look like a question of ours. */
   readonly frames: readonly Frame[];
   readonly source: string;
   readonly target: string;
@@ -339,9 +329,17 @@ function captureTalk(network: Network, from: string, to: string): Promise<Talk> 
     const host = network.testbed.host(from);
     const nodes = [from, to].map((name): Host => ({ node: network.testbed.host(name).node, pod: '' }));
     const server = await network.server(to);
+    const { first: mark } = takePorts();
+    const isOwn = (packet: Packet) =>
+      [packet.sourcePort, packet.destinationPort, packet.icmpId].includes(mark);
+    const isOfTalk = ({ packet }: Frame) => {
+      const own = carried(packet);
+      // Into other tunnels than VXLAN nobody looks, and ARP has no ports.
+      return packet !== null && (own === null || own.protocol in TUNNEL_PROTOCOLS || isOwn(own));
+    };
     const answered = ({ packet }: Frame) => {
-      const own = packet && carried(packet);
-      return own?.protocol === 17 && own.source === target && own.destination === source;
+      const own = carried(packet);
+      return own?.protocol === 17 && own.source === target && own.destination === source && isOwn(own);
     };
     const frames = await captureWhile(
       network.testbed,
@@ -351,20 +349,20 @@ function captureTalk(network: Network, from: string, to: string): Promise<Talk> 
       async () => {
         await forgetLearned(network, nodes);
         for (const protocol of ['icmp', 'udp'] as const) {
-          const port = server.udpPort;
           await ask(network.testbed, host, {
             protocol,
             address: target,
-            port,
+            port: server.udpPort,
+            sourcePort: mark,
             nonce: server.nonce,
             timeoutMs: network.patienceMs,
           });
         }
       },
       (seen) => seen.some(answered),
-      SETTLE_MS,
+      settleMs(network),
     );
-    return { frames, source, target };
+    return { frames: frames.filter(isOfTalk), source, target };
   });
 }
 

@@ -42,7 +42,7 @@ export async function expectDnsReached(
   service: string,
 ): Promise<void> {
   const { clusterIp, server } = serverOf(network.plan, service);
-  await all(clients, (from) => expectAnswerAt(network, from, server, clusterIp));
+  await network.expectEach(clients, (from) => expectAnswerAt(network, from, server, clusterIp));
 }
 
 /** Every record of one topic is as the plan has it. */
@@ -229,17 +229,15 @@ async function expectAnswerAt(
   server: string,
   address: string,
 ): Promise<void> {
-  await Promise.all(
-    DNS_PROTOCOLS.map(async (protocol) => {
-      if (!(await isSilent(network, from, address, protocol))) return;
-      const hosts = { from: network.testbed.host(from), to: network.testbed.host(server) };
-      throw new CheckFailure(
-        `an answer at ${address}, port 53, over UDP and TCP, for ${from}`,
-        `no answer (${protocol})`,
-        { kind: 'dns-silent', ...hosts, address, protocol },
-      );
-    }),
-  );
+  await network.expectEach(DNS_PROTOCOLS, async (protocol) => {
+    if (!(await isSilent(network, from, address, protocol))) return;
+    const hosts = { from: network.testbed.host(from), to: network.testbed.host(server) };
+    throw new CheckFailure(
+      `an answer at ${address}, port 53, over UDP and TCP, for ${from}`,
+      `no answer (${protocol})`,
+      { kind: 'dns-silent', ...hosts, address, protocol },
+    );
+  });
 }
 
 function isSilent(network: Network, from: string, address: string, protocol: DnsProtocol): Promise<boolean> {
@@ -253,10 +251,4 @@ function isSilent(network: Network, from: string, address: string, protocol: Dns
 
 function keyOf(protocol: DnsProtocol, { name, type }: DnsQuestion): string {
   return `${protocol} ${type} ${name}`;
-}
-
-/** The first failure in the order of the list, when all have ended: a report is the same each time. */
-async function all<T>(items: readonly T[], expect: (item: T) => Promise<void>): Promise<void> {
-  const outcomes = await Promise.allSettled(items.map(expect));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

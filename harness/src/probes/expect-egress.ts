@@ -1,7 +1,7 @@
 /** What must be true of packets that leave the cluster: as whom the server outside sees a pod. */
 import { randomInt } from 'node:crypto';
 import { hostName } from '../testbed/host.ts';
-import { captureWhile, type Frame } from './capture.ts';
+import { captureWhile, type Frame, settleMs } from './capture.ts';
 import type { Network } from './network.ts';
 import { ask, describeOutcome } from './reach.ts';
 import { type Sample, sample } from './sample.ts';
@@ -58,7 +58,7 @@ export async function expectLeavesAsNode(network: Network, from: string, to: str
     `icmp and dst host ${address}`,
     () => ask(testbed, hosts.from, { protocol: 'icmp', address, timeoutMs: ONE_WAY_MS }),
     (seen) => seen.some(isSent),
-    SETTLE_MS,
+    settleMs(network),
   );
   const seen = frames.find(isSent)?.packet?.source;
   if (seen === wanted) return;
@@ -70,9 +70,8 @@ export async function expectLeavesAsNode(network: Network, from: string, to: str
     : new CheckFailure(expected, `it left as ${seen}`, { kind: 'seen-as', ...probe, seen, wanted });
 }
 
-/** How long the pod asks, and how long the capture waits for what was sent: on one machine it takes microseconds. */
+/** How long the pod asks: on one machine a packet takes microseconds. */
 const ONE_WAY_MS = 250;
-const SETTLE_MS = 400;
 
 /** The server outside sees the pod's own address. */
 export async function expectSeenAsItself(network: Network, from: string, to: string): Promise<void> {

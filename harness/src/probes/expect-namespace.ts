@@ -85,7 +85,7 @@ export async function expectNodeAsWayOut(network: Network, pod: string): Promise
   const { testbed } = network;
   const host = testbed.host(pod);
   await network.forgetNeighboursOf(pod);
-  await Promise.all(farAddresses().map((address) => expectHandedToNode(testbed, host, address)));
+  await network.expectEach(farAddresses(), (address) => expectHandedToNode(testbed, host, address));
 }
 
 /** One that guides name, and one of each half of all addresses, drawn anew: no route was made for those. */

@@ -38,37 +38,35 @@ export async function expectOwnPorts(
   const tcp = [port?.port ?? 80, port?.targetPort ?? 8080, ...near].map((number) => ['tcp', number] as const);
   const own = await network.addressOf(from);
   await standing(network);
-  await Promise.all(
-    [...tcp, ['udp', nodePort] as const].map(async ([protocol, number]) => {
-      const asked = await call(network, {
-        from,
-        node,
-        protocol,
-        port: number,
-        // Of UDP one: the node may not refuse more at once (icmp_ratelimit).
-        count: protocol === 'udp' ? 1 : A_FEW,
-        timeoutMs: SILENCE_MS,
-        // A refused connection leaves nothing in the table of connections.
-        keepFlows: protocol === 'tcp' && !serving.includes(number),
-      });
-      const serves = protocol === 'tcp' && serving.includes(number);
-      const wrong = serves
-        ? (asked.answers.find(({ server, client }) => server !== node || client !== own) ?? null)
-        : (asked.answers[0] ?? null);
-      const silent = serves && asked.answers.length === 0;
-      if (!wrong && !silent) return;
-      const what = `${node}'s ${protocol.toUpperCase()} port ${number}`;
-      const expected = serves
-        ? `${what} to be answered by ${node} itself, which sees ${own}`
-        : `nobody to answer at ${what}`;
-      const seen = wrong ? `an answer of ${wrong.server}, which saw ${wrong.client}` : describeOthers(asked);
-      throw new CheckFailure(expected, seen, {
-        ...symptom(network, { service, from, node }, 'own-port', seen, firstOutcome(asked)),
-        protocol,
-        port: number,
-      });
-    }),
-  );
+  await network.expectEach([...tcp, ['udp', nodePort] as const], async ([protocol, number]) => {
+    const asked = await call(network, {
+      from,
+      node,
+      protocol,
+      port: number,
+      // Of UDP one: the node may not refuse more at once (icmp_ratelimit).
+      count: protocol === 'udp' ? 1 : A_FEW,
+      timeoutMs: SILENCE_MS,
+      // A refused connection leaves nothing in the table of connections.
+      keepFlows: protocol === 'tcp' && !serving.includes(number),
+    });
+    const serves = protocol === 'tcp' && serving.includes(number);
+    const wrong = serves
+      ? (asked.answers.find(({ server, client }) => server !== node || client !== own) ?? null)
+      : (asked.answers[0] ?? null);
+    const silent = serves && asked.answers.length === 0;
+    if (!wrong && !silent) return;
+    const what = `${node}'s ${protocol.toUpperCase()} port ${number}`;
+    const expected = serves
+      ? `${what} to be answered by ${node} itself, which sees ${own}`
+      : `nobody to answer at ${what}`;
+    const seen = wrong ? `an answer of ${wrong.server}, which saw ${wrong.client}` : describeOthers(asked);
+    throw new CheckFailure(expected, seen, {
+      ...symptom(network, { service, from, node }, 'own-port', seen, firstOutcome(asked)),
+      protocol,
+      port: number,
+    });
+  });
 }
 
 /** What is for somebody else passes the nodes, though it has the number of a node port. */

@@ -61,24 +61,22 @@ export async function expectEvenAtNodes(
   nodes: readonly string[],
   backends: readonly string[] = serviceOf(network, service).endpoints,
 ): Promise<void> {
-  await Promise.all(
-    nodes.map(async (node) => {
-      const call = { service, from, node };
-      const { even, shares } = await splitInGoes(async (requests) => {
-        const asked = await ask(network, call, requests);
-        if (asked.others.size > 0) {
-          const expected = `an answer to each of ${requests} requests of ${from} to ${target(network, call)}`;
-          throw failure(network, call, 'no-answer', expected, describeOthers(asked), firstOutcome(asked));
-        }
-        const counts = sharesOf(asked);
-        return backends.map((pod) => [pod, counts.get(pod) ?? 0] as const);
-      });
-      if (even) return;
-      const expected = `the backends of ${service} to get equal shares of what ${from} sends to ${target(network, call)}`;
-      const seen = shares.map(([pod, count]) => `${pod} ${count}`).join(', ');
-      throw failure(network, call, 'uneven', expected, seen, 'answer');
-    }),
-  );
+  await network.expectEach(nodes, async (node) => {
+    const call = { service, from, node };
+    const { even, shares } = await splitInGoes(async (requests) => {
+      const asked = await ask(network, call, requests);
+      if (asked.others.size > 0) {
+        const expected = `an answer to each of ${requests} requests of ${from} to ${target(network, call)}`;
+        throw failure(network, call, 'no-answer', expected, describeOthers(asked), firstOutcome(asked));
+      }
+      const counts = sharesOf(asked);
+      return backends.map((pod) => [pod, counts.get(pod) ?? 0] as const);
+    });
+    if (even) return;
+    const expected = `the backends of ${service} to get equal shares of what ${from} sends to ${target(network, call)}`;
+    const seen = shares.map(([pod, count]) => `${pod} ${count}`).join(', ');
+    throw failure(network, call, 'uneven', expected, seen, 'answer');
+  });
 }
 
 /** What comes back to the client from an address that it did not call. */

@@ -148,21 +148,18 @@ export async function expectOtherPortsUnserved(
   ];
   const taken = ({ protocol, port: number }: PlannedServicePort) =>
     asked.service.ports.some((own) => own.protocol === protocol && own.port === number);
-  await Promise.all(
-    candidates
-      .filter((candidate) => !taken(candidate))
-      .map(async (candidate) => {
-        const other = { ...asked, port: candidate };
-        const [answer] = (await sampleOnce(other, 1, 1, UNSERVED_MS)).answers;
-        if (!answer) return;
-        throw failure(
-          other,
-          `nobody to answer at ${describePort(other)}: ${service} has no such port`,
-          `an answer from ${answer.server} at ${answer.at}`,
-          { what: 'other-port', server: answer.server, at: answer.at },
-        );
-      }),
-  );
+  const untaken = candidates.filter((candidate) => !taken(candidate));
+  await network.expectEach(untaken, async (candidate) => {
+    const other = { ...asked, port: candidate };
+    const [answer] = (await sampleOnce(other, 1, 1, UNSERVED_MS)).answers;
+    if (!answer) return;
+    throw failure(
+      other,
+      `nobody to answer at ${describePort(other)}: ${service} has no such port`,
+      `an answer from ${answer.server} at ${answer.at}`,
+      { what: 'other-port', server: answer.server, at: answer.at },
+    );
+  });
 }
 
 /** Silence is right where nothing is served, so it is not waited for longer than answers take. */

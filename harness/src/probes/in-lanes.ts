@@ -3,8 +3,8 @@ import { Lanes } from './lanes.ts';
 import type { Network } from './network.ts';
 
 /**
- * A sample holds up to 96 connections, and the servers of a testbed together take 1024 (harness/image/agent/apps.c).
- * The calls to node ports have six lanes of their own (call-node-port.ts): ten at once are 960.
+ * A sample holds up to 32 connections (harness/image/agent/sample.c), and the calls to node ports have six lanes of their
+ * own (call-node-port.ts): of 320 requests at once each is answered long before its patience ends.
  */
 const SAMPLES_AT_ONCE = 4;
 

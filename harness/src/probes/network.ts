@@ -48,17 +48,28 @@ const SILENCE_MS = 120;
 /** For what is sent again while a diagnosis looks on. */
 const RESENT_MS = 250;
 
+/** Looks that have not ended, also of checks that have. */
+const underWay = new WeakMap<Testbed, Set<Promise<unknown>>>();
+
+function underWayIn(testbed: Testbed): Set<Promise<unknown>> {
+  const going = underWay.get(testbed) ?? new Set();
+  underWay.set(testbed, going);
+  return going;
+}
+
 export class Network {
   readonly testbed: Testbed;
   readonly plan: AddressPlan;
   readonly #options: NetworkOptions;
   readonly #memory = new Map<string, Promise<unknown>>();
   readonly #servers: Server[] = [];
+  readonly #earlier: readonly Promise<unknown>[];
 
   constructor(testbed: Testbed, options: NetworkOptions) {
     this.testbed = testbed;
     this.plan = testbed.plan;
     this.#options = options;
+    this.#earlier = [...underWayIn(testbed)];
   }
 
   /** Each host has an address of its own from the range: not the gateway's, not shared. */
@@ -356,6 +367,30 @@ export class Network {
 
   get patienceMs(): number {
     return this.#options.patienceMs;
+  }
+
+  /**
+   * Looks that were begun at the same time. Of several failures the first in this order is told, as soon as it is known: the
+   * same network gets the same words each time. What comes after it goes on, and is nobody's.
+   */
+  async expectAll(looks: readonly Promise<unknown>[]): Promise<void> {
+    const going = underWayIn(this.testbed);
+    for (const look of looks) {
+      going.add(look);
+      const forget = () => going.delete(look);
+      look.then(forget, forget);
+    }
+    for (const look of looks) await look;
+  }
+
+  /** The same of each item. */
+  expectEach<T>(items: readonly T[], look: (item: T) => Promise<unknown>): Promise<void> {
+    return this.expectAll(items.map(look));
+  }
+
+  /** When nothing goes on any more that was begun before this network: its flows go when it ends. */
+  async earlierEnded(): Promise<void> {
+    await Promise.allSettled(this.#earlier);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

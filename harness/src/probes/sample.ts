@@ -2,7 +2,7 @@
 import { TestbedError } from '../errors.ts';
 import type { Host } from '../testbed/host.ts';
 import type { Testbed } from '../testbed/testbed.ts';
-import { NO_PORTS, type ProbePorts } from './probe-ports.ts';
+import { NO_PORTS, PORTS_OF_CHECKS, type ProbePorts } from './probe-ports.ts';
 import type { OutcomeKind } from './reach.ts';
 
 export interface SampleQuestion {
@@ -17,9 +17,14 @@ export interface SampleQuestion {
   readonly requests?: number;
   /** The address that the client takes; else its kernel chooses. */
   readonly source?: string;
+  /** Where the ports are taken from that it asks from; those of checks unless told. */
+  readonly ports?: ProbePorts;
   /** Leaves the flows in the table of connections, for whoever wants to look at them. */
   readonly keepFlows?: boolean;
 }
+
+/** Hundreds of requests, on a machine that is very busy. */
+const TAKES_MS = 30_000;
 
 /** The ports that were asked from: `first`, and at most as many after it. */
 interface OwnPorts {
@@ -57,10 +62,11 @@ export interface Sample {
  */
 export async function sample(testbed: Testbed, from: Host, question: SampleQuestion): Promise<Sample> {
   const { protocol, address, port, count, timeoutMs, requests = 1, source = '0.0.0.0' } = question;
+  const { first, last } = question.ports ?? PORTS_OF_CHECKS;
   const argv = ['/usr/lib/podwire/agent', 'sample', protocol, address];
-  argv.push(...[port, count, timeoutMs, requests].map(String), source);
+  argv.push(...[port, count, timeoutMs, requests].map(String), source, String(first), String(last));
   if (!question.keepFlows) argv.push(...translatingInits(testbed, from));
-  const finished = await testbed.probe(from, argv, { deadlineMs: (timeoutMs + 1_000) * requests + 10_000 });
+  const finished = await testbed.probe(from, argv, { deadlineMs: (timeoutMs + 1_000) * requests + TAKES_MS });
   if (finished.exitCode !== 0) {
     throw new TestbedError(`The probe failed (status ${finished.exitCode}): ${finished.stderr.trim()}`);
   }

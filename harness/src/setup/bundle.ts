@@ -8,7 +8,7 @@ import { mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
-import { errorText, TestbedError, UsageError } from '../errors.ts';
+import { fileErrorText, TestbedError, UsageError } from '../errors.ts';
 import type { Docker } from '../testbed/docker.ts';
 import { hasImage, loadSavedImage, saveImage } from '../testbed/images.ts';
 import { imageReference } from './image.ts';
@@ -35,7 +35,7 @@ export async function writeBundle(
 ): Promise<number> {
   const target = path.resolve(file);
   const work = await mkdtemp(path.join(path.dirname(target), '.podwire-bundle-')).catch((error: unknown) => {
-    throw new UsageError(`Could not write ${file}: ${errorText(error)}`, { cause: error });
+    throw new UsageError(`Could not write ${file}: ${fileErrorText(error)}`, { cause: error });
   });
   try {
     const note: Note = { image, system: SYSTEM };
@@ -51,7 +51,7 @@ export async function writeBundle(
   } catch (error) {
     // The engine's errors say themselves what was attempted.
     if (error instanceof TestbedError) throw error;
-    throw new UsageError(`Could not write ${file}: ${errorText(error)}`, { cause: error });
+    throw new UsageError(`Could not write ${file}: ${fileErrorText(error)}`, { cause: error });
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
 /** A lock between processes of one user, in a file that names its holder; a dead one's is taken over. */
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describeProcess, isGone } from '../testbed/owner.ts';
 
@@ -34,8 +34,17 @@ export async function lockFile(
 
 function tryLock(file: string): boolean {
   return unless('EEXIST', false, () => {
-    writeFileSync(file, describeProcess(), { flag: 'wx' });
-    return true;
+    const lock = openSync(file, 'wx');
+    try {
+      writeFileSync(lock, describeProcess());
+      return true;
+    } catch (error) {
+      // A full disk leaves a lock that names nobody.
+      rmSync(file, { force: true });
+      throw error;
+    } finally {
+      closeSync(lock);
+    }
   });
 }
 

@@ -1,4 +1,5 @@
 /** Our containers: how they are named and labelled, and how each kind is made. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerCreateOptions, ContainerInfo } from 'dockerode';
 import type { Docker } from './docker.ts';
 
@@ -32,9 +33,9 @@ export const NODE_DISK = '64m';
 
 /** At most; an idle one takes a hundredth of it. */
 export const NODE_MEMORY = 256 * MIB;
-export const FABRIC_MEMORY = 256 * MIB;
+export const FABRIC_MEMORY = 512 * MIB;
 
-const BOUNDS = { Memory: NODE_MEMORY, MemorySwap: NODE_MEMORY, PidsLimit: 512 };
+const bounds = (memory: number) => ({ Memory: memory, MemorySwap: memory, PidsLimit: 512 });
 
 /**
  * The engine leaves the container's network namespace to runc, empty. Its own network `none` does the same by a detour,
@@ -68,7 +69,7 @@ export function nodeOptions(
     Labels: { ...labels, [LABEL.role]: 'node', [LABEL.node]: node },
     HostConfig: {
       ...UNMASKED,
-      ...BOUNDS,
+      ...bounds(NODE_MEMORY),
       ...NODE_CPU,
       NetworkMode: 'none',
       ReadonlyRootfs: true,
@@ -99,7 +100,7 @@ export function fabricOptions(image: string, labels: Record<string, string>): Co
     Labels: { ...labels, [LABEL.role]: 'fabric' },
     HostConfig: {
       ...UNMASKED,
-      ...BOUNDS,
+      ...bounds(FABRIC_MEMORY),
       NetworkMode: 'none',
       PidMode: 'host',
       ReadonlyRootfs: true,
@@ -153,26 +154,29 @@ export function listContainers(
   return docker.listContainers({ all: true, filters: { label: [LABEL.testbed, ...wanted] } });
 }
 
+/** How long somebody else may take to remove a container, and how often we look. */
+const OTHERS_REMOVE_MS = 30_000;
+const LOOK_AGAIN_MS = 10;
+
 /**
  * Removes a container with whatever runs in it. One that is gone already is as good.
  *
- * @returns whether this call is the one that removed it: of all that try, one is.
+ * @returns whether this call removed it: of all that try, one does, or more where the engine lets them.
  */
 export async function removeContainer(docker: Docker, id: string): Promise<boolean> {
-  try {
-    await docker.getContainer(id).remove({ force: true, v: true });
-    return true;
-  } catch (error) {
-    if (statusOf(error) === 404) return false;
-    // Somebody else is removing it right now: wait until it is gone, as the caller relies on that.
-    if (statusOf(error) !== 409) throw error;
-    await docker
-      .getContainer(id)
-      .wait({ condition: 'removed' })
-      .catch((gone: unknown) => {
-        if (statusOf(gone) !== 404) throw gone;
-      });
-    return false;
+  const deadline = performance.now() + OTHERS_REMOVE_MS;
+  for (;;) {
+    try {
+      await docker.getContainer(id).remove({ force: true, v: true });
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 404) return false;
+      if (statusOf(error) !== 409 || performance.now() > deadline) throw error;
+    }
+    // Somebody else is removing it right now. The caller relies on its being gone, so it is asked again until it is. The
+    // engine can be asked to wait for that, but whoever asks at the moment of the removal waits for good (moby,
+    // container/state.go: `Wait` does not look whether the container is removed already).
+    await delay(LOOK_AGAIN_MS);
   }
 }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { errorText, LabError } from '../errors.ts';
+import { fileErrorText, LabError } from '../errors.ts';
 import { findContradictions, type Problem, type Topology, TopologySchema } from './topology.ts';
 
 /** @throws {LabError} when the file cannot be read or is not a topology; the text lists every problem. */
@@ -12,7 +12,7 @@ export async function readTopology(file: string): Promise<Topology> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new LabError(`Could not read the topology ${file}: ${errorText(error)}`, { cause: error });
+    throw new LabError(`Could not read the topology ${file}: ${fileErrorText(error)}`, { cause: error });
   }
   return parseTopology(text, file);
 }

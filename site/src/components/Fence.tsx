@@ -1,4 +1,4 @@
-import { useContext, useEffect, useRef, useState } from 'react';
+import { startTransition, useContext, useEffect, useRef, useState } from 'react';
 import { copyText } from '../bench/clipboard';
 import { typeInTerminal } from '../bench/live-store';
 import LabContext from './lab-context';
@@ -19,7 +19,8 @@ export default function Fence({ kind, html, host, look, variables }: Props) {
   const code = useRef<HTMLElement>(null);
   const [copied, setCopied] = useState<'Copied' | 'Not copied' | null>(null);
   const [ready, setReady] = useState(false);
-  useEffect(() => setReady(true), []);
+  // A guide has dozens of them: one after the other, so that a phone can do something else meanwhile.
+  useEffect(() => startTransition(() => setReady(true)), []);
   useEffect(() => {
     if (copied === null) return;
     const timer = setTimeout(() => setCopied(null), 1500);

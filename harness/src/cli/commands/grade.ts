@@ -2,7 +2,7 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { styleText } from 'node:util';
-import { errorText, UsageError } from '../../errors.ts';
+import { fileErrorText, UsageError } from '../../errors.ts';
 import { FORMATS } from '../../grading/formats/format.ts';
 import { classroomResult } from '../../grading/formats/github.ts';
 import { table } from '../../grading/formats/table.ts';
@@ -62,15 +62,21 @@ const LOCK = '.grading';
 
 /** One run at a time writes into a folder of results. */
 async function holdFolder(folder: string, terminal: Terminal): Promise<{ release(): void }> {
-  try {
+  return writeInto(folder, async () => {
     await mkdir(folder, { recursive: true });
-    return await lockFile(path.join(folder, LOCK), (holder) =>
+    return lockFile(path.join(folder, LOCK), (holder) =>
       terminal.line(
         `Waiting for process ${holder}, which grades into ${folder} too. If there is none: rm ${path.join(folder, LOCK)}`,
       ),
     );
+  });
+}
+
+async function writeInto<T>(folder: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
   } catch (error) {
-    throw new UsageError(`Could not write into ${folder}: ${errorText(error)}`, { cause: error });
+    throw new UsageError(`Could not write into ${folder}: ${fileErrorText(error)}`, { cause: error });
   }
 }
 
@@ -158,7 +164,7 @@ async function publish(
   if (out) {
     for (const name of new Set(['json', 'csv', ...formats])) {
       const format = FORMATS[name];
-      if (format) await writeFile(path.join(out, format.file), format.write(report));
+      if (format) await writeInto(out, () => writeFile(path.join(out, format.file), format.write(report)));
     }
   }
   const format = FORMATS[out && formats.length !== 1 ? '' : (formats[0] ?? '')];

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { capturedInterfaces } from '../../diagnosis/walk/capture-file.ts';
 import { walkAndCapture } from '../../diagnosis/walk/walk-packet.ts';
-import { errorText, UsageError } from '../../errors.ts';
+import { fileErrorText, UsageError } from '../../errors.ts';
 import { writePcapng } from '../../probes/write-pcapng.ts';
 import { painter } from '../board/text.ts';
 import { openStandingLab, readLab, type SeedOption } from '../context.ts';
@@ -44,7 +44,7 @@ export async function trace(number: string, from: string, to: string, options: O
   if (options.pcap !== undefined) {
     const { interfaces, packets } = capturedInterfaces(testbed, devices, sightings);
     await writeFile(options.pcap, writePcapng(interfaces, packets)).catch((error: unknown) => {
-      throw new UsageError(`Could not write the capture to ${options.pcap}: ${errorText(error)}`);
+      throw new UsageError(`Could not write the capture to ${options.pcap}: ${fileErrorText(error)}`);
     });
   }
   const { stdout } = process;

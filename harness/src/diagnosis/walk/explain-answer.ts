@@ -5,6 +5,7 @@ import { cause, type Evidence } from '../evidence.ts';
 import { explainOwnNetwork } from '../find-no-route.ts';
 import { describeRule, rewriting } from '../trace-rules.ts';
 import { isSameHost, type Knowledge } from './explain-steps.ts';
+import { takenPort } from './find-deviations.ts';
 import { findByCounters } from './find-loss.ts';
 import { ownerIn } from './find-target.ts';
 import type { Step } from './follow-packet.ts';
@@ -69,7 +70,7 @@ function translatorOf(way: readonly Step[]): Host | null {
 export async function explainStranger(
   known: Knowledge,
   evidence: Evidence,
-  { from, address }: Asked,
+  { from, address, target: { port } }: Asked,
   request: Followed | undefined,
   { way }: Followed,
 ): Promise<NamedCause[]> {
@@ -83,6 +84,8 @@ export async function explainStranger(
   ) {
     // biome-ignore format: one condition
     const { node } = translator;
+    const taken = takenPort(known.testbed.plan, { address, port }, end.packet.source);
+    if (taken) return [taken];
     const text = `${node} sends what is for ${address} to ${end.packet.source} and leaves the sender's address as it is, so that the answer goes past ${node}, and comes from ${end.packet.source}`;
     return [cause('masquerade-missing', { node, pod: '' }, text)];
   }

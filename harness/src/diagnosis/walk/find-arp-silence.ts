@@ -3,6 +3,7 @@ import type { NamedCause } from '../../probes/symptom.ts';
 import type { Host } from '../../testbed/host.ts';
 import { cause, type Evidence } from '../evidence.ts';
 import { findArpIgnored } from '../find-at-receiver.ts';
+import { findInOverlay } from '../find-in-overlay.ts';
 import { findOneWayOnNode } from '../find-on-path.ts';
 import { isSameHost, type Knowledge } from './explain-steps.ts';
 import { ownerIn } from './find-target.ts';
@@ -59,6 +60,11 @@ export async function findUnanswering(
       (await findOneWayOnNode(evidence, host, owner, asked.address)) ??
       (await findOneWayOnNode(evidence, owner, host, asked.asker));
     if (found) return found;
+  }
+  if (owner.node !== host.node) {
+    const gateway = asked.address === destination ? null : asked.address;
+    const found = await findInOverlay(evidence, host, asked.device, gateway, owner, destination);
+    if (found && 'id' in found) return found;
   }
   const text = `${name} asks by ARP on ${asked.device} who has ${asked.address}, which is ${scene.nameOf(owner)}'s; no answer comes`;
   return cause('neighbour-unresolved', host, text);

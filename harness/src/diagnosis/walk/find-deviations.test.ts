@@ -20,8 +20,14 @@ const PACKET = {
 };
 
 function deviations(...stops: Stop[]): string[] {
+  return deviationsAt(address, ...stops);
+}
+
+function deviationsAt(asked: string, ...stops: Stop[]): string[] {
   const walked: PacketWalk = { role: 'request', summary: 'it', begins: [], stops, arrived: true };
-  return findDeviations(plan, { address }, [walked]).map(({ id, where }) => `${id} in ${where}`);
+  return findDeviations(plan, { address: asked, port: 80 }, [walked]).map(
+    ({ id, where }) => `${id} in ${where}`,
+  );
 }
 
 test('the way of the plan deviates from nothing, whatever routers are on it', () => {
@@ -42,4 +48,17 @@ test('another number or port of the tunnel, and fragments, are told', () => {
   expect(by({ vni: vni + 1 })).toEqual(['vni-mismatch in node1']);
   expect(by({ port: 4789 })).toEqual(['vxlan-port-mismatch in node1']);
   expect(by({}, true)).toEqual(['mtu-mismatch in node1']);
+});
+
+test('a tunnel of another number to a node on the same network is first of all needless', () => {
+  const destination = plan.nodes.node3?.interfaces.eth0?.address ?? '';
+  expect(
+    deviations(stop('pod/c'), stop('node2', { vni: vni + 1, destination }), stop('node3'), stop('pod/e')),
+  ).toEqual(['encapsulated in node2', 'vni-mismatch in node2']);
+});
+
+test("what is for a node's own port and ends in a pod was taken from the node", () => {
+  const own = plan.nodes.node2?.interfaces.eth0?.address ?? '';
+  expect(deviationsAt(own, stop('node1'), stop('node2'), stop('pod/c'))).toEqual(['own-port-taken in node2']);
+  expect(deviationsAt(own, stop('node1'), stop('node2'))).toEqual([]);
 });

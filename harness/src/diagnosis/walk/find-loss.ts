@@ -10,6 +10,7 @@ import { contains } from '../../topology/cidr.ts';
 import { cause, type Evidence } from '../evidence.ts';
 import { findReversePath } from '../find-at-receiver.ts';
 import { findOneWay, findSilenceBetween, travel } from '../find-between-nodes.ts';
+import { isOutside, noMasquerade } from '../find-egress.ts';
 import { findForwardingOff } from '../find-forwarding-off.ts';
 import { watchTrafficControl } from '../find-in-traffic-control.ts';
 import { findOneWayOnNode } from '../find-on-path.ts';
@@ -52,6 +53,7 @@ export async function findLoss(
     () => (last ? findPodAsRouter(known, evidence, missing, last) : null),
   ];
   const onward: Find[] = [
+    () => (last ? findUnmasqueraded(known, evidence, last) : null),
     () => findOnTheWay(known, evidence, missing, host, last),
     () => (last ? findUnforwarded(known, evidence, missing, last) : null),
   ];
@@ -109,7 +111,9 @@ async function findRule(known: Knowledge, evidence: Evidence, missing: Missing):
 export function isStray({ testbed, scene }: Knowledge, { way }: Missing, { host }: Dropped): boolean {
   const last = way.at(-1);
   const { nodes, cluster } = testbed.plan;
-  if (!last || last.outer !== null || host.pod !== '' || nodes[host.node]?.podCidr !== null) return false;
+  if (!last || host.pod !== '' || nodes[host.node]?.podCidr !== null) return false;
+  // What is wrapped is for the node at the tunnel's other end: for nobody it is only by a mistake before.
+  if (last.outer !== null) return scene.ownersOf(last.outer.destination).length === 0;
   const { source, destination } = last.packet;
   return (
     !scene.isOwn(host, destination) &&
@@ -291,6 +295,33 @@ function senderOnNode({ scene }: Knowledge, way: readonly Step[], host: Host): H
   return before && scene.nameOf(before.sighting.host) !== scene.nameOf(host) ? before.sighting.host : host;
 }
 
+/**
+ * A pod's packet for an address that nobody has is at a router outside, and still the pod's: that the router knows no such
+ * address is as it should be.
+ */
+function findUnmasqueraded({ testbed, scene }: Knowledge, evidence: Evidence, last: Step): Found {
+  const { host, direction } = last.sighting;
+  const { source, destination } = last.packet;
+  const { cluster } = testbed.plan;
+  const isNobodys = ![cluster.podCidr, cluster.serviceCidr].some((cidr) => contains(cidr, destination)) && scene.ownersOf(destination).length === 0; // biome-ignore format: one condition
+  const pod = ownerIn(evidence, source);
+  if (direction !== 'in' || last.outer !== null || !pod?.pod || !isNobodys) return null;
+  if (!isOutside(evidence, host) || !knowsOutside(testbed.plan)) return null;
+  return noMasquerade(pod, source, destination, ', which nobody outside answers');
+}
+
+/** Hosts beyond the networks of the cluster's nodes. */
+function knowsOutside({ nodes }: Knowledge['testbed']['plan']): boolean {
+  const networksOf = (name: string) =>
+    Object.values(nodes[name]?.interfaces ?? {}).map(({ network }) => network);
+  const inner = new Set(
+    Object.keys(nodes)
+      .filter((name) => nodes[name]?.podCidr !== null)
+      .flatMap(networksOf),
+  );
+  return Object.keys(nodes).some((name) => networksOf(name).every((network) => !inner.has(network)));
+}
+
 /** What keeps a node from passing a packet on that it took in. */
 async function findUnforwarded(
   known: Knowledge,
@@ -373,6 +404,9 @@ async function findHairpinOff(known: Knowledge, { way, sender }: Missing, step: 
   return cause('hairpin-port-off', host, text);
 }
 
+/** Of so many, one goes where a third of them goes: (2/3)^12 is less than a hundredth. */
+const TO_MEET_EACH = 12;
+
 /** What neither a rule's trace nor the state tells: queues, filters of tc, and rules of the old iptables count. */
 export async function findByCounters(
   known: Knowledge,
@@ -387,7 +421,8 @@ export async function findByCounters(
   const [stop, before] = await Promise.all([watchTrafficControl(evidence, hosts), readLegacy()]);
   // Whoever waits for an answer by ARP would hold the packet back instead of sending it.
   await Promise.allSettled(hosts.map((each) => forgetUnresolvedNeighbours(known.testbed, each)));
-  await missing.resend();
+  const seen = missing.way.at(-1)?.packet.destination ?? missing.address;
+  await missing.resend(seen === missing.address ? 1 : TO_MEET_EACH);
   const [dropped, after] = await Promise.all([stop(), readLegacy()]);
   if (dropped) return dropped;
   for (const [index, each] of hosts.entries()) {

@@ -9,6 +9,7 @@ import { findDeviations } from './find-deviations.ts';
 import { isArrival } from './find-loss.ts';
 import type { Target } from './find-target.ts';
 import { findAnswer, followPacket, identityOf, isIgnored, type Step, stepsOf } from './follow-packet.ts';
+import type { Missing } from './missing.ts';
 import type { ResolvedName } from './resolve-name.ts';
 import { tellWalk } from './tell-walk.ts';
 import { summarize, viewPacket } from './view-packet.ts';
@@ -32,8 +33,7 @@ export interface Asked {
   readonly findersAsked: boolean;
   /** Whether a host of the plan is a pod that has no network namespace. */
   withoutNamespace(host: Host): boolean;
-  /** Sends the probe once more, to be watched by counters. */
-  resend(): Promise<void>;
+  resend: Missing['resend'];
 }
 
 const SILENCE: Outcome = { kind: 'timeout', client: null, ttl: null };

@@ -13,7 +13,8 @@ export interface Missing {
   readonly address: string;
   readonly port: number;
   readonly protocol: 'tcp' | 'udp' | 'icmp';
-  resend(): Promise<void>;
+  /** Sends the probe so many times more, at once, to be watched by counters. */
+  resend(times: number): Promise<void>;
 }
 
 /** The host that had the packet in hand when it went missing. */

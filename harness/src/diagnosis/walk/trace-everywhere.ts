@@ -10,7 +10,7 @@ import { RefusedError } from '../../testbed/session.ts';
 import type { Testbed } from '../../testbed/testbed.ts';
 import { type MetRule, parseMetRules } from '../parse-met-rules.ts';
 import { RuleMonitor } from '../rule-monitor.ts';
-import { familiesIn, hooksOf } from '../trace-table.ts';
+import { familiesIn, hooksOf, PASS_OVER_CHECKS } from '../trace-table.ts';
 import { isSameHost } from './explain-steps.ts';
 
 export interface RuleTrace {
@@ -109,12 +109,8 @@ function markingTable(
         ]
       : []),
   ];
-  const rules =
-    family === 'arp'
-      ? [mark]
-      : family === 'bridge' || family === 'netdev'
-        ? [...wanted, `ether type arp ${mark}`]
-        : wanted;
+  const marking = family === 'bridge' || family === 'netdev' ? [...wanted, `ether type arp ${mark}`] : wanted;
+  const rules = family === 'arp' ? [mark] : [...PASS_OVER_CHECKS, ...marking];
   const chains = hooksOf(family, devices).map(
     ([chain, hook]) => `chain ${chain} { type filter hook ${hook} priority -1000; ${rules.join('; ')}; };`,
   );

@@ -34,6 +34,8 @@ export interface WalkOptions {
   readonly forDiagnosis?: boolean;
   /** Given the taking away of what the walk made, to wait for it later; otherwise the walk ends with it. */
   readonly unfinished?: (work: Promise<void>) => void;
+  /** Ends the walk where it is, since nobody wants to know any more. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CapturedWalk {
@@ -46,15 +48,15 @@ export interface CapturedWalk {
 /** TCP sends its SYN again after a second: until then there is one packet to follow. */
 const PATIENCE_MS = 600;
 const SNAP_BYTES = 256;
-/** For a probe that is sent once more while counters are read. */
+/** For probes that are sent once more while counters are read. */
 const RESENT_MS = 200;
 const AT_ONCE = 12;
 /** Where no server could be started: the port of TCPMUX (RFC 1078), which nobody serves. */
 const NOBODY_HAS = 1;
-/** Ports for what is asked beside the probes: names. */
+/** Ports for what is asked beside the probes: names, and what is sent once more when those have been asked. */
 const EXTRA_PORTS = 16;
 
-/** @throws {UsageError} when the words of the request mean nothing in this testbed. */
+/** @throws {UsageError} when the words of the request mean nothing in this testbed; the signal's reason when it ends the walk. */
 export async function walkPacket(
   testbed: Testbed,
   request: WalkRequest,
@@ -82,7 +84,7 @@ export async function walkAndCapture(
 async function followProbe(
   testbed: Testbed,
   request: WalkRequest,
-  { patienceMs = PATIENCE_MS, snapBytes = SNAP_BYTES, forDiagnosis = false }: WalkOptions,
+  { patienceMs = PATIENCE_MS, snapBytes = SNAP_BYTES, forDiagnosis = false, signal }: WalkOptions,
   cleanup: AsyncDisposableStack,
 ): Promise<CapturedWalk> {
   const startedMs = performance.now();
@@ -92,8 +94,10 @@ async function followProbe(
   const [target] = await Promise.all([findTarget(evidence, request), standServers(testbed)]);
   const ports = takePorts(count + EXTRA_PORTS);
 
+  signal?.throwIfAborted();
   const capture = await captureEverywhere(testbed, ports, snapBytes);
   cleanup.defer(() => capture.stop());
+  signal?.throwIfAborted();
   const withoutNamespace = (host: Host) => !capture.sees(host);
   // Neither is worth waiting for when the other fails, and both have to be ended.
   const [reading, tracing, forgetting] = await Promise.allSettled([
@@ -104,6 +108,7 @@ async function followProbe(
   if (tracing.status === 'fulfilled') cleanup.defer(() => tracing.value.stop());
   const [scene, rules] = [settledValue(reading), settledValue(tracing)];
   settledValue(forgetting);
+  signal?.throwIfAborted();
 
   const server = await startAt(testbed, target, withoutNamespace);
   if (server) cleanup.defer(() => server.stop());
@@ -131,7 +136,9 @@ async function followProbe(
       await Promise.all(numbers.map(send));
     }
   }
+  signal?.throwIfAborted();
   await Promise.all([rules.settle(), capture.sync()]);
+  signal?.throwIfAborted();
   const sightings = capture.seen();
   const walk = await makeWalk({ testbed, scene, sightings, metIn: (host) => rules.metIn(host) }, evidence, {
     request,
@@ -143,10 +150,13 @@ async function followProbe(
     startedMs,
     findersAsked: forDiagnosis,
     withoutNamespace,
-    resend: async () => {
+    resend: async (times) => {
       if (address === null || !canSend) return;
-      const again = { ...probe, address, sourcePort: ports.last, timeoutMs: RESENT_MS };
-      await sendProbe(testbed, from, again);
+      const again = { ...probe, address, timeoutMs: RESENT_MS };
+      const numbers = Array.from({ length: Math.min(times, EXTRA_PORTS) }, (_, index) => index);
+      await Promise.all(
+        numbers.map((number) => sendProbe(testbed, from, { ...again, sourcePort: ports.last - number })),
+      );
     },
   });
   return { walk, sightings, devices: capture.devices };

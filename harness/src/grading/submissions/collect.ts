@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { errorText, UsageError } from '../../errors.ts';
+import { fileErrorText, UsageError } from '../../errors.ts';
 import type { AddressPlan } from '../../topology/plan.ts';
 import { cleanLine } from '../clean-text.ts';
 import { isArchive, withoutExtension } from './archive.ts';
@@ -51,7 +51,7 @@ async function entriesOf(answer: string): Promise<string[] | null> {
     const place = await realpath(answer);
     return (await lstat(place)).isDirectory() ? (await readdir(place)).sort() : null;
   } catch (error) {
-    throw new UsageError(`Could not read the answer ${answer}: ${errorText(error)}`, { cause: error });
+    throw new UsageError(`Could not read the answer ${answer}: ${fileErrorText(error)}`, { cause: error });
   }
 }
 
@@ -87,7 +87,7 @@ export async function readHandedInFiles({ place }: HandedIn): Promise<ReadonlyMa
     else return new Map([[path.basename(place), await readPlainFile(place)]]);
   } catch (error) {
     if (error instanceof NotASubmission) throw error;
-    throw new NotASubmission(`it cannot be read: ${errorText(error)}`);
+    throw new NotASubmission(`it cannot be read: ${fileErrorText(error)}`);
   }
   return tree.files();
 }

@@ -1,7 +1,7 @@
 /** A class's roster: a CSV file with a header. It names students, their submissions and their seeds. */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
-import { errorText, UsageError } from '../../errors.ts';
+import { fileErrorText, UsageError } from '../../errors.ts';
 import { cleanLine } from '../clean-text.ts';
 
 export interface Student {
@@ -32,7 +32,7 @@ export async function readRoster(file: string): Promise<Student[]> {
       columns: (header: string[]) => header.map((name) => name.toLowerCase()),
     });
   } catch (error) {
-    throw new UsageError(`Could not read the roster ${file}: ${errorText(error)}`, { cause: error });
+    throw new UsageError(`Could not read the roster ${file}: ${fileErrorText(error)}`, { cause: error });
   }
   const [first = {}] = rows;
   const columnFor = (wanted: keyof typeof COLUMNS) => COLUMNS[wanted].find((name) => name in first);
