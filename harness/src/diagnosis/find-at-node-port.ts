@@ -21,7 +21,7 @@ import {
   serviceOf,
 } from './node-port-evidence.ts';
 import type { TracedRule } from './parse-met-rules.ts';
-import { sampleAgain } from './sample-again.ts';
+import { callsToMeetAll, sampleAgain } from './sample-again.ts';
 import { describeRule, dropping, rewriting } from './trace-rules.ts';
 
 type Found = NamedCause | null;
@@ -237,7 +237,7 @@ async function explainTransit(evidence: Evidence, symptom: Symptom): Promise<Fou
 
 async function explainSource(evidence: Evidence, symptom: Symptom): Promise<Found> {
   const { to, service } = symptom;
-  const { flows } = await callAgain(evidence, symptom, to, 8);
+  const { flows } = await callAgain(evidence, symptom, to);
   const flow = flows.find(isMasqueraded);
   if (!flow) return null;
   const rules = await traceCall(evidence, symptom);
@@ -284,7 +284,9 @@ async function traceCall(evidence: Evidence, call: NodePortCall, namespaces?: re
   const hosts = places.filter(
     (host, index) => places.findIndex((other) => hostName(other) === hostName(host)) === index,
   );
-  const addresses = [address, ...backendsOf(evidence, service).map((each) => each.address)];
+  const backends = backendsOf(evidence, service);
+  const count = callsToMeetAll(backends.length);
+  const addresses = [address, ...backends.map((each) => each.address)];
   const [planned] = serviceOf(testbed.plan.services, service).ports;
   const only = [
     ...(await addressesOf(evidence, from)).map((source) => ({
@@ -292,7 +294,7 @@ async function traceCall(evidence: Evidence, call: NodePortCall, namespaces?: re
       destination: address,
       destinationPort: port,
     })),
-    ...backendsOf(evidence, service).map((backend) => ({
+    ...backends.map((backend) => ({
       source: backend.address,
       sourcePort: planned?.targetPort ?? port,
     })),
@@ -301,7 +303,7 @@ async function traceCall(evidence: Evidence, call: NodePortCall, namespaces?: re
     // Whoever waits for an answer by ARP sends nothing.
     await forgetUnresolvedNeighbours(testbed, from);
     return portsOf(
-      await sampleAgain(testbed, from, { protocol, address, port, count: 12, timeoutMs: RESENT_MS }),
+      await sampleAgain(testbed, from, { protocol, address, port, count, timeoutMs: RESENT_MS }),
     );
   });
   return {

@@ -9,7 +9,7 @@ import { cause, type Evidence } from './evidence.ts';
 import { dropperIn, rewriterIn, type SentAgain, sendAgain } from './find-in-filters.ts';
 import { explainNoRoute } from './find-no-route.ts';
 import { findServiceSilence } from './find-service-silence.ts';
-import { sampleAgain } from './sample-again.ts';
+import { callsToMeetAll, sampleAgain } from './sample-again.ts';
 import { addressesOf, serviceOf } from './service-flows.ts';
 import { describeListed, dice, readRules, ruleTranslatingTo, targetsIn } from './service-rules.ts';
 import { describeRule, rewriting } from './trace-rules.ts';
@@ -199,8 +199,6 @@ async function findDroppedRefusal(evidence: Evidence, asked: ServiceAsked): Prom
   return dropperIn({ rules: others, dropped: seen.dropped });
 }
 
-/** How many connections are made while rules are traced: enough to meet one of a few endpoints. */
-const TRACED = 12;
 const PATIENCE_MS = 250;
 
 /** Asks again while the rules are traced, in the client's place, on its node, and where the given endpoints are. */
@@ -218,7 +216,7 @@ export async function askAgain(
     (host, index) => all.findIndex((other) => hostName(other) === hostName(host)) === index,
   );
   const addresses = [address, ...endpoints.flatMap((name) => testbed.plan.pods[name]?.address ?? [])];
-  const count = endpoints.length > 0 ? TRACED : 1;
+  const count = endpoints.length > 0 ? callsToMeetAll(serviceOf(evidence, asked).endpoints.length) : 1;
   return sendAgain(evidence, hosts, { addresses, protocol }, async () => {
     // Whoever waits for an answer by ARP sends nothing.
     await forgetUnresolvedNeighbours(testbed, from);

@@ -6,15 +6,13 @@ import { portsOf, type Sample } from '../probes/sample.ts';
 import type { Host } from '../testbed/host.ts';
 import type { PlannedService } from '../topology/plan.ts';
 import type { Evidence } from './evidence.ts';
-import { sampleAgain } from './sample-again.ts';
+import { callsToMeetAll, sampleAgain } from './sample-again.ts';
 
 export type NodePortCall = Pick<
   NodePortSymptom & { kind: 'node-port' },
   'from' | 'address' | 'protocol' | 'port' | 'service' | 'to'
 >;
 
-/** Enough to meet each of three backends: 3 (2/3)^24 is 2e-4, and a backend that is missed proves nothing. */
-const CALLS = 24;
 const PATIENCE_MS = 250;
 
 export interface CalledAgain {
@@ -26,9 +24,9 @@ export interface CalledAgain {
 /** Calls again, and reads which connections a node made of it. */
 export async function callAgain(
   evidence: Evidence,
-  { from, address, protocol, port }: NodePortCall,
+  { from, address, protocol, port, service }: NodePortCall,
   seenBy: Host,
-  count = CALLS,
+  count = callsToMeetAll(backendsOf(evidence, service).length),
 ): Promise<CalledAgain> {
   const { testbed } = evidence;
   const about = { protocol, address, port };

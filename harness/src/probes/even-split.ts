@@ -27,7 +27,7 @@ const GOES = [
   // 9.2.
   { requests: 1_000, even: 0.01 },
   { requests: 6_000, even: 0 },
-];
+] as const;
 const SURELY_UNEVEN = 1e-8;
 
 export type Split = 'even' | 'uneven' | 'doubtful';
@@ -63,11 +63,22 @@ export function judgeSplit(counts: readonly number[], go: number): Split {
 }
 
 /**
- * How many requests leave none of `n` servers out. The probability that one is left out is at most n(1 - 1/n)^k; it is
- * below 2 · 10^-8, so that over all the fifty such questions of a lab's checks it is below one in a million.
+ * How many requests leave none of `n` servers out. The probability that one is left out is at most n(1 - 1/n)^k, and
+ * below `missed`. That of a check is such that over all the fifty such questions of a lab it is below one in a million.
  */
-export function requestsToMeetAll(n: number): number {
-  return n < 2 ? 1 : Math.ceil(Math.log(2e-8 / n) / Math.log(1 - 1 / n));
+export function requestsToMeetAll(n: number, missed = 2e-8): number {
+  return n < 2 ? 1 : Math.ceil(Math.log(missed / n) / Math.log(1 - 1 / n));
+}
+
+/**
+ * As many as a first go has, which often was made already. A server that gets 2 % of them is left out once in 200,000
+ * times. Who is not met by these gets nothing; who was only not met by few is one of uneven shares.
+ */
+export const REQUESTS_TO_MEET_RARE = GOES[0].requests;
+
+/** `b 201, c 199, d 200`. */
+export function describeShares(shares: Shares): string {
+  return shares.map(([name, count]) => `${name} ${count}`).join(', ');
 }
 
 /** The probability that a chi-squared variable of `degrees` is larger than `value` (Abramowitz and Stegun, 26.4.4-5). */

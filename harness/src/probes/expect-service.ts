@@ -4,7 +4,7 @@
  */
 import { type Host, hostName } from '../testbed/host.ts';
 import type { PlannedService, PlannedServicePort } from '../topology/plan.ts';
-import { requestsToMeetAll, type Shares, splitInGoes } from './even-split.ts';
+import { describeShares, REQUESTS_TO_MEET_RARE, requestsToMeetAll, splitInGoes } from './even-split.ts';
 import type { Network } from './network.ts';
 import { OUTCOME_TEXT } from './reach.ts';
 import { type Answers, type Sample, sample, sharesOf } from './sample.ts';
@@ -34,15 +34,15 @@ export async function expectService(
   const asked = plannedPort(network, from, service, portName);
   const seen = await sampleOnce(asked, requestsToMeetAll(asked.service.endpoints.length), REQUESTS_EACH);
   judgeAnswers(asked, seen);
-  const missing = asked.service.endpoints.filter((endpoint) => !sharesOf(seen).has(endpoint));
-  if (missing.length > 0) {
-    throw failure(
-      asked,
-      `answers from ${listed(asked.service.endpoints)}`,
-      `none from ${listed(missing)}: ${describeShares(asked, seen)}`,
-      { what: 'uneven', shares: sharesIn(asked, seen) },
-    );
-  }
+  if (missingIn(asked, seen).length === 0) return;
+  const more = await sampleOnce(asked, REQUESTS_TO_MEET_RARE, 1);
+  const missing = missingIn(asked, more);
+  throw failure(
+    asked,
+    `answers from ${listed(asked.service.endpoints)}`,
+    `${missing.length > 0 ? `none from ${listed(missing)}: ` : ''}${describeShares(sharesIn(asked, more))}`,
+    { what: 'uneven', shares: sharesIn(asked, more) },
+  );
 }
 
 /**
@@ -74,7 +74,7 @@ export async function expectEvenSplit(
   throw failure(
     asked,
     `${hostName(asked.from)}'s connections to be split evenly among ${listed(asked.service.endpoints)}`,
-    describeCounts(shares),
+    describeShares(shares),
     { what: 'uneven', shares },
   );
 }
@@ -215,7 +215,7 @@ function judgeAnswers(asked: Asked, seen: Sample): void {
     const [outcome, count] = lost;
     const answers = seen.answers.reduce((sum, each) => sum + each.count, 0);
     const all = answers + [...seen.others.values()].reduce((sum, each) => sum + each, 0);
-    const rest = answers > 0 ? `; ${describeShares(asked, seen)}` : '';
+    const rest = answers > 0 ? `; ${describeShares(sharesIn(asked, seen))}` : '';
     throw failure(asked, expected, `${OUTCOME_TEXT[outcome]} (${count} of ${all} requests${rest})`, {
       what: 'unanswered',
       outcome,
@@ -239,13 +239,9 @@ function sharesIn({ service }: Asked, seen: Sample): [string, number][] {
   return service.endpoints.map((endpoint) => [endpoint, shares.get(endpoint) ?? 0]);
 }
 
-function describeShares(asked: Asked, seen: Sample): string {
-  return describeCounts(sharesIn(asked, seen));
-}
-
-/** `b 201, c 199, d 200`. */
-function describeCounts(shares: Shares): string {
-  return shares.map(([name, count]) => `${name} ${count}`).join(', ');
+function missingIn({ service }: Asked, seen: Sample): string[] {
+  const shares = sharesOf(seen);
+  return service.endpoints.filter((endpoint) => !shares.has(endpoint));
 }
 
 function describePort({ address, port }: Asked): string {
