@@ -1,14 +1,21 @@
 /**
  * Whether the same submission gets the same verdicts: grades guides, other right answers and faults of labs
- * again and again, and reports every disagreement: eval-grading [--lab 03,05] [--times N] [--jobs N]
+ * again and again, and reports every disagreement: eval-grading [--lab 03,05] [--times N] [--jobs N] [--minutes M] [--out DIR]
+ *
+ * All labs are graded once, then all again. Ctrl-C, and --minutes when they are over, end it with what is known by then. With
+ * --out the verdicts are kept in a folder, and the same command goes on where it ended. After a change of the code they are
+ * none of its, and it begins anew.
  *
  * A right answer has to get all points but those for goals that it says it does not share; a fault has to be
  * caught by its check, with its cause; and every grading of the same has to say the same of every check.
  */
 import { cpus, loadavg } from 'node:os';
-import { INTERRUPTED, InterruptedError, onInterrupt } from '../harness/src/cli/interrupt.ts';
+import path from 'node:path';
+import { INTERRUPTED, onInterrupt } from '../harness/src/cli/interrupt.ts';
 import { gradeAll, type Task } from '../harness/src/grading/grade-all.ts';
 import type { Graded } from '../harness/src/grading/graded.ts';
+import { VerdictFiles } from '../harness/src/grading/verdict-files.ts';
+import { verdictKeys } from '../harness/src/grading/verdict-key.ts';
 import type { Fence } from '../harness/src/lab/guide.ts';
 import { type LoadedLab, listLabs, loadLab, readAnswers, readFaults } from '../harness/src/lab/load-lab.ts';
 import { prepare } from '../harness/src/setup/prepare.ts';
@@ -21,11 +28,14 @@ const { values: options } = readOptions(import.meta.filename, {
     lab: { type: 'string' },
     times: { type: 'string', default: '20' },
     jobs: { type: 'string', default: String(cpus().length) },
+    minutes: { type: 'string' },
+    out: { type: 'string' },
   },
 });
 const times = Number(options.times);
 const wanted = options.lab?.split(',');
 const LAST_OF_PART_I = 10;
+const TIME_LIMIT_MS = 120_000;
 
 interface Case {
   readonly name: string;
@@ -73,64 +83,102 @@ function describe({ id, verdict, observed, cause }: Graded['checks'][number]): s
   return `${id} ${verdict}: ${observed}${cause ? ` (${cause.id})` : ''}`;
 }
 
+/** Of one lab, what came of it so far. */
+class Tally {
+  readonly #first = new Map<string, string>();
+  readonly submissions = new Set<string>();
+  gradings = 0;
+  wrong = 0;
+  disagreements = 0;
+  again = 0;
+  seconds = 0;
+
+  /** @returns what is wrong with a verdict, and in what it differs from the first on the same submission. */
+  add(name: string, found: string | null, graded: Graded): string[] {
+    this.submissions.add(name);
+    this.gradings++;
+    if (graded.attempts > 1) this.again++;
+    if (found !== null) this.wrong++;
+    const said = graded.checks.map(({ id, verdict }) => `${id}=${verdict}`).join(' ');
+    const first = this.#first.get(name) ?? said;
+    this.#first.set(name, first);
+    if (said !== first) this.disagreements++;
+    return [
+      ...(found === null ? [] : [found]),
+      ...(said === first ? [] : [`said before ${first}; says now ${said}`]),
+    ];
+  }
+}
+
 const terminal = stderrTerminal();
 const { docker, image } = await prepare(terminal);
 const folders = (await listLabs()).filter(({ number }) =>
   wanted ? wanted.includes(number) : Number(number) <= LAST_OF_PART_I,
 );
-let gradings = 0;
-let wrong = 0;
-let disagreements = 0;
-let again = 0;
+const labs = await Promise.all(
+  folders.map(async (folder) => {
+    const lab = await loadLab(folder);
+    const kept = options.out ? new VerdictFiles(path.join(options.out, lab.number)) : null;
+    return { lab, kept, cases: await casesOf(lab), keyOf: await verdictKeys(lab), tally: new Tally() };
+  }),
+);
 const { signal } = onInterrupt();
-for (const folder of folders) {
-  const lab = await loadLab(folder);
-  const cases = await casesOf(lab);
+const over = options.minutes ? AbortSignal.timeout(Number(options.minutes) * 60_000) : null;
+const ended = over ? AbortSignal.any([signal, over]) : signal;
+
+async function gradeOnce({ lab, kept, cases, keyOf, tally }: (typeof labs)[number], turn: number) {
   const plan = planAddresses(lab.topology);
-  const first = new Map<string, string>();
   const began = performance.now();
-  const before = { gradings, wrong, disagreements };
-  const known = new Map<Task, Case>();
-  for (let turn = 0; turn < times; turn++) {
-    for (const each of cases) {
-      const scripts = each.scripts.map(({ host, commands }) => ({ host, commands, source: each.name }));
-      const subject = { submission: each.name, student: null, lab: lab.number, seed: null };
-      known.set({ subject, plan, submission: { scripts, notes: [] } }, each);
-    }
+  const tell = (each: Case, graded: Graded) => {
+    const found = graded.status === 'graded' ? each.judge(graded) : (graded.reason ?? graded.status);
+    for (const text of tally.add(each.name, found, graded))
+      terminal.line(`lab ${lab.number}, ${graded.submission}: ${text}`);
+  };
+  const tasks = new Map<Task, Case>();
+  for (const each of cases) {
+    const scripts = each.scripts.map(({ host, commands }) => ({ host, commands, source: each.name }));
+    const subject = { submission: `${each.name}, turn ${turn}`, student: null, lab: lab.number, seed: null };
+    const task = { subject, plan, submission: { scripts, notes: [] } };
+    const known = await kept?.read(subject.submission, keyOf(task, { image, timeLimitMs: TIME_LIMIT_MS }));
+    if (known) tell(each, known);
+    else tasks.set(task, each);
   }
-  await gradeAll(docker, [...known.keys()], {
+  let left = tasks.size;
+  await gradeAll(docker, [...tasks.keys()], {
     lab,
     image,
     jobs: Number(options.jobs),
-    timeLimitMs: 120_000,
-    signal,
+    timeLimitMs: TIME_LIMIT_MS,
+    signal: ended,
     onVerdict: async (task, graded) => {
-      gradings++;
-      if (graded.attempts > 1) again++;
-      const found = graded.status === 'graded' ? known.get(task)?.judge(graded) : graded.reason;
-      if (found) {
-        wrong++;
-        terminal.line(`lab ${lab.number}, ${graded.submission}: ${found}`);
-      }
-      const said = graded.checks.map(({ id, verdict }) => `${id}=${verdict}`).join(' ');
-      const before = first.get(graded.submission) ?? said;
-      first.set(graded.submission, before);
-      if (said !== before) {
-        disagreements++;
-        terminal.line(`lab ${lab.number}, ${graded.submission}: said before ${before}; says now ${said}`);
-      }
+      await kept?.write(keyOf(task, { image, timeLimitMs: TIME_LIMIT_MS }), graded);
+      const each = tasks.get(task);
+      if (each) tell(each, graded);
+      terminal.progress(`Turn ${turn} of ${times}, lab ${lab.number}`, `${--left} to go`);
     },
-  }).catch((error: unknown) => {
-    if (error instanceof InterruptedError) process.exit(INTERRUPTED);
-    throw error;
+  }).finally(() => {
+    tally.seconds += (performance.now() - began) / 1000;
   });
-  const seconds = Math.round((performance.now() - began) / 1000);
+}
+
+try {
+  for (let turn = 1; turn <= times; turn++) for (const lab of labs) await gradeOnce(lab, turn);
+} catch (error) {
+  if (!ended.aborted) throw error;
+}
+terminal.clear();
+const tallies = labs.map(({ tally }) => tally);
+const sum = (of: (tally: Tally) => number) => tallies.reduce((total, each) => total + of(each), 0);
+for (const { lab, tally } of labs) {
   process.stdout.write(
-    `lab ${lab.number}: ${gradings - before.gradings} gradings of ${cases.length} submissions, ${wrong - before.wrong} wrong, ` +
-      `${disagreements - before.disagreements} disagreements, ${seconds} s (load ${(loadavg()[0] ?? 0).toFixed(0)})\n`,
+    `lab ${lab.number}: ${tally.gradings} gradings of ${tally.submissions.size} submissions, ${tally.wrong} wrong, ` +
+      `${tally.disagreements} disagreements, ${Math.round(tally.seconds)} s\n`,
   );
 }
 process.stdout.write(
-  `in all: ${gradings} gradings, ${wrong} wrong, ${disagreements} disagreements, ${again} graded a second time\n`,
+  `in all: ${sum(({ gradings }) => gradings)} gradings, ${sum(({ wrong }) => wrong)} wrong, ` +
+    `${sum(({ disagreements }) => disagreements)} disagreements, ${sum(({ again }) => again)} graded a second time ` +
+    `(load ${(loadavg()[0] ?? 0).toFixed(0)})\n`,
 );
-process.exitCode = wrong + disagreements > 0 ? 1 : 0;
+const failed = sum(({ wrong, disagreements }) => wrong + disagreements) > 0;
+process.exit(signal.aborted ? INTERRUPTED : failed ? 1 : 0);

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,7 +160,7 @@ static void begin_request(struct client *client)
 
 static void begin_client(struct client *client)
 {
-	int type = udp ? SOCK_DGRAM : SOCK_STREAM, on = 1, ttl = 64;
+	int type = udp ? SOCK_DGRAM : SOCK_STREAM, on = 1, off = 0, ttl = 64;
 	/* A reset when all is said: no TIME-WAIT (RFC 9293, section 3.6.1) that would keep the port for a minute. */
 	struct linger at_once = {.l_onoff = 1};
 	*client = (struct client){.fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
@@ -170,6 +171,10 @@ static void begin_client(struct client *client)
 	setsockopt(client->fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
 	/* With it an ICMP "unreachable" ends the wait at once (man 7 ip). */
 	setsockopt(client->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+	/* The acknowledgement that ends the handshake travels with the request (man 7 tcp, TCP_QUICKACK): six packets a
+	 * connection instead of eight. */
+	if (!udp)
+		setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
 	if (!bind_own(client->fd))
 		end_with_error(client, errno, true);
 	else if (setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0)

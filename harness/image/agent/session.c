@@ -218,8 +218,11 @@ static int connect_to_init(pid_t container_init, char *why, size_t why_size)
 		if (fd >= 0 && connect(fd, (struct sockaddr *)&address, length) != 0)
 			close_fd(&fd);
 	}
-	if (fd < 0)
-		snprintf(why, why_size, "node-gone: cannot reach the node's init: %s", strerror(errno));
+	if (fd < 0) {
+		/* A container that was just started: its init does not listen yet. */
+		const char *reason = netns >= 0 && errno == ECONNREFUSED ? "node-starting" : "node-gone";
+		snprintf(why, why_size, "%s: cannot reach the node's init: %s", reason, strerror(errno));
+	}
 	if (netns >= 0)
 		close(netns);
 	if (setns(own_netns, CLONE_NEWNET) != 0)

@@ -1,6 +1,4 @@
 /** What is to be graded, under which plan, and on what a verdict will rest; before any testbed is made. */
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { LoadedLab } from '../lab/load-lab.ts';
@@ -13,7 +11,7 @@ import { collect, type HandedIn, readHandedInFiles } from './submissions/collect
 import { NotASubmission } from './submissions/not-a-submission.ts';
 import { readSubmission } from './submissions/read-submission.ts';
 import { readRoster, type Student } from './submissions/roster.ts';
-import { digestOf } from './submissions/submission.ts';
+import { type VerdictKey, verdictKeys } from './verdict-key.ts';
 
 export interface GradingPlan {
   readonly tasks: readonly Task[];
@@ -21,8 +19,7 @@ export interface GradingPlan {
   readonly refused: readonly Graded[];
   /** The names of all, in the order of a report. */
   readonly order: readonly string[];
-  /** Another key, another verdict. */
-  keyOf(task: Task, circumstances: { readonly image: string; readonly timeLimitMs: number }): string;
+  readonly keyOf: VerdictKey;
 }
 
 export interface SeedOptions {
@@ -67,25 +64,11 @@ export async function planGrading(
     const subject = { submission, student: name, lab: lab.number, seed: options.seedFrom ? seed : null };
     refused.push(refuse(subject, lab, 'nothing was handed in'));
   }
-  const [labDigest, harnessDigest] = await Promise.all([digestOfLab(lab), digestOfHarness()]);
   return {
     tasks,
     refused,
     order: [...handedIn.map(({ name }) => name), ...missing.map(({ submission }) => submission)],
-    keyOf: (task, { image, timeLimitMs }) =>
-      createHash('sha256')
-        .update(
-          JSON.stringify([
-            digestOf(task.submission),
-            task.plan,
-            labDigest,
-            harnessDigest,
-            image,
-            timeLimitMs,
-          ]),
-        )
-        .digest('hex')
-        .slice(0, 16),
+    keyOf: await verdictKeys(lab),
   };
 }
 
@@ -110,24 +93,3 @@ function studentOf(students: readonly Student[] | null, { name, place }: HandedI
   const known = [name, cleanLine(path.basename(place))].map((each) => each.toLowerCase());
   return students?.find(({ submission }) => known.includes(submission.toLowerCase()));
 }
-
-/** Checks, guide and start of the lab: a verdict of another version of it is no verdict of this one. */
-async function digestOfLab({ directory, topology, start }: LoadedLab): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([topology, start]));
-  const files = (await readdir(directory))
-    .filter((name) => name.endsWith('.ts') || name.endsWith('.md'))
-    .sort();
-  for (const name of files) hash.update(name).update(await readFile(path.join(directory, name)));
-  return hash.digest('hex').slice(0, 16);
-}
-
-/** What sends probes, finds causes and gives verdicts. */
-async function digestOfHarness(): Promise<string> {
-  const hash = createHash('sha256');
-  const names = await readdir(HARNESS, { recursive: true });
-  const sources = names.filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).sort();
-  for (const name of sources) hash.update(name).update(await readFile(path.join(HARNESS, name)));
-  return hash.digest('hex').slice(0, 16);
-}
-
-const HARNESS = path.resolve(import.meta.dirname, '..');

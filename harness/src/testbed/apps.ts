@@ -5,8 +5,8 @@
 import { CommandError } from '../errors.ts';
 import type { AddressPlan } from '../topology/plan.ts';
 import { findHost } from './host.ts';
+import type { NodeInits } from './node-init.ts';
 import type { FabricSession } from './session.ts';
-import type { NodeInits } from './wiring.ts';
 
 /** How a server stands: it serves; its host has no namespace; somebody else listens on one of its ports. */
 export type AppState =

@@ -8,8 +8,8 @@ import type { Trials } from './features.ts';
 import { findHost, type Host } from './host.ts';
 import { commandWords, type TestbedIdentity } from './identity.ts';
 import { type FoundTestbed, findTestbed } from './inventory.ts';
+import { askMemory, type NodeInits } from './node-init.ts';
 import { FabricSession, type Finished, type Job, type Place, type RunOptions } from './session.ts';
-import type { NodeInits } from './wiring.ts';
 
 const LEARNER_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -140,7 +140,7 @@ export async function openTestbed(
     const testbed = await openSession(docker, identity, plan, found);
     opened = testbed;
     const memories = await Promise.all(
-      testbed.nodes.map(async (node) => [node, await testbed.session.askInit(testbed.initOf(node), 'q')]),
+      testbed.nodes.map(async (node) => [node, await askMemory(testbed.session, node, testbed.initOf(node))]),
     );
     const restarted = memories.flatMap(([node, memory]) => (memory === 'wired' ? [] : [node ?? '']));
     if (restarted.length > 0)

@@ -1,13 +1,10 @@
 /** From bare containers to the start of a lab: networks, cables, addresses, kernel settings, pods. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { CommandError, TestbedError } from '../errors.ts';
+import { CommandError } from '../errors.ts';
 import type { AddressPlan } from '../topology/plan.ts';
 import type { Topology, TopologyNode } from '../topology/topology.ts';
 import { standApps } from './apps.ts';
-import { type FabricSession, type Place, RefusedError } from './session.ts';
-
-/** The init of each node's container, as the engine's host numbers it. */
-export type NodeInits = Readonly<Record<string, number>>;
+import { askMemory, type NodeInits } from './node-init.ts';
+import type { FabricSession, Place } from './session.ts';
 
 /**
  * What a node has beside what every namespace gets (harness/image/files/usr/lib/podwire/start-namespace). They
@@ -28,30 +25,8 @@ const FABRIC_GROUP = 1;
 
 const WORLD_ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' };
 
-/** A world takes some 10 ms to make; on a machine that is busy with a class, much longer. */
-const WORLD_STANDS_MS = 20_000;
-const LOOK_AGAIN_MS = 10;
-/** The same for a command that wires, which takes some milliseconds. */
+/** A command that wires takes some milliseconds; on a machine that is busy with a class, much longer. */
 const COMMAND_ENDS_MS = 30_000;
-
-/** A node's init answers once its world stands. */
-async function untilWorldStands(session: FabricSession, name: string, init: number): Promise<void> {
-  const deadline = performance.now() + WORLD_STANDS_MS;
-  for (;;) {
-    try {
-      await session.askInit(init, 'q');
-      return;
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
-      if (performance.now() > deadline) {
-        throw new TestbedError(`The world of ${name} does not stand after ${WORLD_STANDS_MS / 1000} s.`, {
-          cause: error,
-        });
-      }
-      await delay(LOOK_AGAIN_MS);
-    }
-  }
-}
 
 /** Wires every node and brings it to the start. The nodes' worlds must be fresh. */
 export async function wire(
@@ -61,7 +36,7 @@ export async function wire(
   inits: NodeInits,
 ): Promise<void> {
   const names = Object.keys(inits);
-  await Promise.all(names.map((name) => untilWorldStands(session, name, inits[name] ?? 0)));
+  await Promise.all(names.map((name) => askMemory(session, name, inits[name] ?? 0)));
   const printed = await must(session, { kind: 'fabric' }, 'the fabric', [
     '/usr/lib/podwire/agent',
     'world',
