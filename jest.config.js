@@ -17,7 +17,13 @@ export default {
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['**/*.test.ts'] },
     // What needs an engine. Testbeds of one file run side by side; so do two files.
-    { ...shared, displayName: 'testbed', testMatch: ['**/*.testbed.ts', '!**/lab-proof.testbed.ts'] },
+    {
+      ...shared,
+      displayName: 'testbed',
+      testMatch: ['**/*.testbed.ts', '!**/{lab-proof,grade-hostile}.testbed.ts'],
+    },
+    // What takes the machine from everybody else: nothing that asks a network runs beside it.
+    { ...shared, displayName: 'hostile', testMatch: ['<rootDir>/harness/test/grade-hostile.testbed.ts'] },
     { ...shared, displayName: 'proof', testMatch: ['<rootDir>/harness/test/lab-proof.testbed.ts'] },
     // What needs a browser too. `npm test` builds the site before.
     { ...shared, displayName: 'browser', testMatch: ['<rootDir>/site/test/*.browser.ts'] },

@@ -37,9 +37,12 @@ if (values.lab) {
   await run('Format and lint', 'npx', ['biome', 'check', '--error-on-warnings']);
   await run('Types', 'npx', ['tsc', '--noEmit']);
   await run('Types of the site', 'npx', ['tsc', '--noEmit', '-p', 'site']);
-  // The proof asks with the patience of a learner's machine. Beside it, no test starves the processors on purpose.
-  const besides = ['--selectProjects', 'unit', 'testbed', 'browser', '--verbose'];
-  const proof = ['--selectProjects', 'proof', '--verbose'];
-  const parts = positionals.length > 0 ? [['--verbose', ...positionals]] : [besides, proof];
+  // The proof asks with the patience of a learner's machine, so nothing runs beside it. Beside tests that starve the
+  // machine on purpose nothing runs that asks a network.
+  const projects = [['testbed', 'browser'], ['unit', 'hostile'], ['proof']];
+  const parts =
+    positionals.length > 0
+      ? [['--verbose', ...positionals]]
+      : projects.map((names) => ['--selectProjects', ...names, '--verbose']);
   await runJest('All tests', parts, env);
 }

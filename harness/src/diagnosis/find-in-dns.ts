@@ -100,13 +100,17 @@ async function explainUpstream(
   );
 }
 
+/** A server asks on at once, and it is the question that counts, not its answer. */
+const ASKS_ON_WITHIN_MS = 500;
+
 /** Whom a DNS server asks for a name of the world that was made up for this. */
 async function serversAskedBy({ testbed }: Evidence, to: Host, upstream: string): Promise<string[]> {
   const own = testbed.plan.pods[to.pod]?.address ?? '';
   const [label, last] = [inventLabel(), inventLabel()];
   const question = (word: string) => ({ name: `${word}.probe.example.com.`, type: 'A' }) as const;
   const servers = await serversAskedWhile(testbed, to, label, last, async () => {
-    await askDns(testbed, to, { server: own, protocol: 'udp', questions: [question(label)], waitSeconds: 1 });
+    const questions = [question(label)];
+    await askDns(testbed, to, { server: own, protocol: 'udp', questions, deadlineMs: ASKS_ON_WITHIN_MS });
     await askDnsOnce(testbed, to, upstream, 'udp', question(last));
   });
   return servers.filter((server) => server !== own);

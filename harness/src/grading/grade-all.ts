@@ -39,30 +39,33 @@ export async function gradeAll(
 ): Promise<void> {
   const waiting = [...tasks];
   await using testbeds = new Testbeds(docker, options, waiting);
-  const alone: Task[] = [];
+  /** Whom others may have disturbed, with the attempt that counts all the same. */
+  const alone: { readonly task: Task; readonly first: Attempt | null; readonly spentMs: number }[] = [];
   const beside = options.jobs > 1 && tasks.length > 1;
-  const gradeTask = async (task: Task, mayWait: boolean) => {
-    const began = performance.now();
-    const first = testbeds.take(task);
-    const next = waiting[0];
-    if (next) testbeds.prepare(next);
-    let attempt = await tryOnce(docker, task, first, testbeds, options);
-    if (attempt.waited && mayWait) {
-      alone.push(task);
-      return;
+  const attemptAt = (task: Task) => tryOnce(docker, task, testbeds.take(task), testbeds, options);
+  const finish = async (task: Task, first: Attempt, began: number, spentMs = 0) => {
+    let attempt = first;
+    if (first.error !== null) {
+      const second = await attemptAt(task);
+      attempt = await secondVerdict(docker, task, first, second, testbeds, options);
     }
-    const firstError = attempt.error;
-    if (firstError !== null) {
-      const second = await tryOnce(docker, task, testbeds.take(task), testbeds, options);
-      attempt = await secondVerdict(docker, task, attempt, second, testbeds, options);
-    }
-    const durationMs = performance.now() - began;
-    const attempts = firstError === null ? 1 : 2;
-    const more = { attempts, durationMs, notes: task.submission.notes, firstError };
+    const durationMs = performance.now() - began + spentMs;
+    const attempts = first.error === null ? 1 : 2;
+    const more = { attempts, durationMs, notes: task.submission.notes, firstError: first.error };
     await options.onVerdict(task, judge(task.subject, options.lab, attempt, more));
   };
+  const gradeTask = async (task: Task) => {
+    const began = performance.now();
+    const making = testbeds.take(task);
+    const next = waiting[0];
+    if (next) testbeds.prepare(next);
+    const first = await tryOnce(docker, task, making, testbeds, options);
+    const disturbed = beside && (first.waited || first.error !== null);
+    if (!disturbed) return finish(task, first, began);
+    alone.push({ task, first: first.waited ? null : first, spentMs: performance.now() - began });
+  };
   const work = async () => {
-    for (let task = waiting.shift(); task; task = waiting.shift()) await gradeTask(task, beside);
+    for (let task = waiting.shift(); task; task = waiting.shift()) await gradeTask(task);
   };
   const worker = () =>
     work().catch((error: unknown) => {
@@ -71,8 +74,12 @@ export async function gradeAll(
     });
   const ended = await Promise.allSettled(Array.from({ length: options.jobs }, worker));
   for (const each of ended) if (each.status === 'rejected') throw each.reason;
-  // Some locks of the kernel are one for the whole machine: who waited for them beside others runs again alone.
-  for (const task of alone) await gradeTask(task, false);
+  // Processors and some locks of the kernel are there once for the whole machine: whom others kept waiting, and what
+  // failed beside them, gets its next attempt alone.
+  for (const { task, first, spentMs } of alone) {
+    const began = performance.now();
+    await finish(task, first ?? (await attemptAt(task)), began, spentMs);
+  }
 }
 
 async function tryOnce(
