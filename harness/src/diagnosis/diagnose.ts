@@ -37,11 +37,13 @@ export async function diagnose(
   symptom: Symptom,
   unfinished: Unfinished,
 ): Promise<NamedCause> {
-  const evidence = new Evidence(testbed);
+  // Whose check has failed has waited for it already; other checks still ask meanwhile.
+  const hurried = testbed.ahead();
+  const evidence = new Evidence(hurried);
   const probe = probeOfSymptom(testbed.plan, symptom);
   const finding = orWithoutNamespace(evidence, symptom, () => findCause(evidence, symptom));
   const late = new AbortController();
-  const walking = probe ? walkWhenLate(testbed, probe, { finding, unfinished, signal: late.signal }) : null;
+  const walking = probe ? walkWhenLate(hurried, probe, { finding, unfinished, signal: late.signal }) : null;
   // What goes wrong in it counts only where it is asked for its answer.
   walking?.catch(() => {});
   try {

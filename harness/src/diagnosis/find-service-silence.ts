@@ -58,24 +58,32 @@ export async function findServiceSilence(
   if (before) return before;
 
   const answering = new Set(flows.answered.map(({ answers }) => answers));
+  // Who refuses was reached: by what rules is the question, not by what way.
+  const refused = outcome === 'refused' || outcome === 'reset';
+  if (refused) return (await findByRules(evidence, asked, answering)) ?? findNoListener(evidence, asked);
   for (const [endpoint, host] of addressesOf(evidence, serviceOf(evidence, asked))) {
     const lost = flows.lost.find(({ answers }) => answers === endpoint);
     if (!lost && answering.has(endpoint)) continue;
     const found = await findLostBetween(evidence, asked, host, endpoint, lost);
     if (found) return found;
   }
+  const found = await findByRules(evidence, asked, answering);
+  return found ?? (isUnseen ? findUntranslated(evidence, asked) : null);
+}
+
+/** The rules that packets to the Service meet, where not all endpoints answer: one that drops them, or leads elsewhere. */
+async function findByRules(
+  evidence: Evidence,
+  asked: ServiceAsked,
+  answering: ReadonlySet<string>,
+): Promise<Found> {
   const silent = serviceOf(evidence, asked).endpoints.filter(
     (pod) => !answering.has(evidence.testbed.plan.pods[pod]?.address ?? ''),
   );
   const seen = await askAgain(evidence, asked, silent);
-  const dropper = dropperIn(seen);
-  if (dropper) return dropper;
   // A flow whose first answer is a refusal is gone from the table at once (nf_conntrack_proto_tcp.c), and one that waits
   // behind a bridge for an answer by ARP is not in it yet (br_netfilter): the rules tell of those.
-  const wrongTarget = await findWrongTarget(evidence, asked, seen);
-  if (wrongTarget) return wrongTarget;
-  if (outcome === 'refused' || outcome === 'reset') return findNoListener(evidence, asked);
-  return isUnseen ? findUntranslated(evidence, asked) : null;
+  return dropperIn(seen) ?? findWrongTarget(evidence, asked, seen);
 }
 
 /** Who translates has to get the packet first. That the node has no route to a ClusterIP is as it should be. */

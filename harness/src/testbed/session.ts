@@ -54,6 +54,8 @@ export interface RunOptions {
   readonly onOutput?: (text: string) => void;
   /** Ends the command, and the wait for it. */
   readonly signal?: AbortSignal;
+  /** It gets the processor before commands without this; of no effect on a learner’s. */
+  readonly ahead?: boolean;
 }
 
 /** A command that could not be started, with the reason's id: `no-namespace`, `foreign-namespace`, `node-gone` ... */
@@ -250,7 +252,7 @@ export class FabricSession {
         },
       });
       if (this.#lost) return this.#waiting.get(id)?.onLost(this.#lost);
-      this.#send(id, FRAME.run, packRun(place, argv, options.env ?? {}));
+      this.#send(id, FRAME.run, packRun(place, argv, options));
       if (options.signal?.aborted) abort();
       else options.signal?.addEventListener('abort', abort, { once: true });
     });
@@ -321,11 +323,9 @@ export class FabricSession {
   }
 }
 
-function packRun(place: Place, argv: readonly string[], env: Readonly<Record<string, string>>): Buffer {
-  const target =
-    place.kind === 'fabric'
-      ? ['f', '0', '']
-      : [place.kind === 'network' ? 'n' : 'w', String(place.init), place.pod];
+function packRun(place: Place, argv: readonly string[], { env = {}, ahead }: RunOptions): Buffer {
+  const letter = { fabric: 'f', network: 'n', world: 'w' }[place.kind] + (ahead ? '!' : '');
+  const target = place.kind === 'fabric' ? [letter, '0', ''] : [letter, String(place.init), place.pod];
   const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return Buffer.from([...target, String(argv.length), ...argv, ...pairs].map((text) => `${text}\0`).join(''));
 }

@@ -20,12 +20,25 @@ export class Testbed {
   /** What was tried of its kernel (features.ts). */
   readonly trials: Trials = new Map();
   readonly inits: NodeInits;
+  readonly #ahead: boolean;
 
-  constructor(identity: TestbedIdentity, plan: AddressPlan, session: FabricSession, inits: NodeInits) {
+  constructor(
+    identity: TestbedIdentity,
+    plan: AddressPlan,
+    session: FabricSession,
+    inits: NodeInits,
+    ahead = false,
+  ) {
     this.identity = identity;
     this.plan = plan;
     this.session = session;
     this.inits = inits;
+    this.#ahead = ahead;
+  }
+
+  /** The same testbed, whose programs get the processor before all others but servers: for who has waited already. */
+  ahead(): Testbed {
+    return new Testbed(this.identity, this.plan, this.session, this.inits, true);
   }
 
   host(name: string): Host {
@@ -34,22 +47,22 @@ export class Testbed {
 
   /** Runs one of the fabric's own programs in the network namespace of a host. */
   probe(host: Host, argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    return this.session.run(this.#place('network', host), argv, options);
+    return this.session.run(this.#place('network', host), argv, { ahead: this.#ahead, ...options });
   }
 
   /** Starts one of the fabric's own programs in the network namespace of a host. */
   startProbe(host: Host, argv: readonly string[], options: RunOptions = {}): Job {
-    return this.session.start(this.#place('network', host), argv, options);
+    return this.session.start(this.#place('network', host), argv, { ahead: this.#ahead, ...options });
   }
 
   /** Runs a program in the fabric itself. */
   runInFabric(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    return this.session.run({ kind: 'fabric' }, argv, options);
+    return this.session.run({ kind: 'fabric' }, argv, { ahead: this.#ahead, ...options });
   }
 
   /** Starts a program in the fabric itself. */
   startInFabric(argv: readonly string[], options: RunOptions = {}): Job {
-    return this.session.start({ kind: 'fabric' }, argv, options);
+    return this.session.start({ kind: 'fabric' }, argv, { ahead: this.#ahead, ...options });
   }
 
   /** Runs a learner's command in the world of a node, or in a pod of it, with the plan in its environment. */
