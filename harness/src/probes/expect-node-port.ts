@@ -14,7 +14,7 @@ import { captureWhile, type Frame } from './capture.ts';
 import { describeShares, REQUESTS_TO_MEET_RARE, splitInGoes } from './even-split.ts';
 import type { Network } from './network.ts';
 import { isWithin, NO_PORTS, type ProbePorts } from './probe-ports.ts';
-import { portsOf, type Sample, sharesOf } from './sample.ts';
+import { missingFrom, portsOf, type Sample, sharesOf } from './sample.ts';
 
 /** At least some of the requests reach a backend, whether or not the others get their answers. */
 export async function expectArrivalAtBackend(network: Network, call: Call): Promise<void> {
@@ -41,9 +41,9 @@ export async function expectAnswered(network: Network, call: Call): Promise<Samp
 
 /** As {@link expectAnswered}, and each of these pods gets some of the requests. */
 export async function expectBackends(network: Network, call: Call, pods: readonly string[]): Promise<void> {
-  if (missedIn(await expectAnswered(network, call), pods).length === 0) return;
+  if (missingFrom(await expectAnswered(network, call), pods).length === 0) return;
   const more = await ask(network, call, REQUESTS_TO_MEET_RARE);
-  const missed = missedIn(more, pods);
+  const missed = missingFrom(more, pods);
   const expected = `requests of ${call.from} to ${target(network, call)} to be spread over ${pods.join(', ')}`;
   if (missed.length === 0) {
     const shares = sharesOf(more);
@@ -55,11 +55,6 @@ export async function expectBackends(network: Network, call: Call, pods: readonl
   const wrong = externalTrafficPolicy === 'Local' && inside ? 'local-for-all' : 'backend-missing';
   const seen = `none of ${REQUESTS_TO_MEET_RARE} went to ${missed.join(' and ')}`;
   throw failure(network, call, wrong, expected, seen, 'answer');
-}
-
-function missedIn(asked: Sample, pods: readonly string[]): string[] {
-  const shares = sharesOf(asked);
-  return pods.filter((pod) => !shares.has(pod));
 }
 
 /** Every backend gets its share at each node (see even-split.ts for the numbers). */

@@ -7,7 +7,7 @@ import type { PlannedService, PlannedServicePort } from '../topology/plan.ts';
 import { describeShares, REQUESTS_TO_MEET_RARE, requestsToMeetAll, splitInGoes } from './even-split.ts';
 import type { Network } from './network.ts';
 import { OUTCOME_TEXT } from './reach.ts';
-import { type Answers, type Sample, sample, sharesOf } from './sample.ts';
+import { type Answers, missingFrom, type Sample, sample, sharesOf } from './sample.ts';
 import type { WrongWithService } from './service-symptom.ts';
 import { CheckFailure } from './symptom.ts';
 
@@ -34,9 +34,9 @@ export async function expectService(
   const asked = plannedPort(network, from, service, portName);
   const seen = await sampleOnce(asked, requestsToMeetAll(asked.service.endpoints.length), REQUESTS_EACH);
   judgeAnswers(asked, seen);
-  if (missingIn(asked, seen).length === 0) return;
+  if (missingFrom(seen, asked.service.endpoints).length === 0) return;
   const more = await sampleOnce(asked, REQUESTS_TO_MEET_RARE, 1);
-  const missing = missingIn(asked, more);
+  const missing = missingFrom(more, asked.service.endpoints);
   throw failure(
     asked,
     `answers from ${listed(asked.service.endpoints)}`,
@@ -237,11 +237,6 @@ function judgeAnswers(asked: Asked, seen: Sample): void {
 function sharesIn({ service }: Asked, seen: Sample): [string, number][] {
   const shares = sharesOf(seen);
   return service.endpoints.map((endpoint) => [endpoint, shares.get(endpoint) ?? 0]);
-}
-
-function missingIn({ service }: Asked, seen: Sample): string[] {
-  const shares = sharesOf(seen);
-  return service.endpoints.filter((endpoint) => !shares.has(endpoint));
 }
 
 function describePort({ address, port }: Asked): string {

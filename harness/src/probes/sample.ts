@@ -130,3 +130,9 @@ export function sharesOf({ answers }: Sample): Map<string, number> {
   for (const { server, count } of answers) shares.set(server, (shares.get(server) ?? 0) + count);
   return shares;
 }
+
+/** Which of these servers gave no answer. */
+export function missingFrom(asked: Sample, servers: readonly string[]): string[] {
+  const shares = sharesOf(asked);
+  return servers.filter((server) => !shares.has(server));
+}
