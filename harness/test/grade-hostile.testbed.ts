@@ -179,6 +179,13 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
     /bridge-loop in node1: the cable from [st]\d to [st]\d/,
   ],
   [
+    'a table of neighbours that is full',
+    `${SOLVED}\nip link add many type veth peer name ymam; ip link set many up; ip link set ymam up; ip addr add 172.30.0.1/16 dev many
+    (while :; do for i in {0..255}; do for j in {2..9}; do echo >/dev/udp/172.30.$i.$j/9; done; done; done) &`,
+    -1,
+    /./,
+  ],
+  [
     'a filter that names the ports of three pods, and what a grader may have',
     `${SOLVED}\n${filterPorts('"veth-a", "veth-b", "veth-c", "pw-*"')}`,
     ALL - 1,

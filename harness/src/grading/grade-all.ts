@@ -39,15 +39,18 @@ export async function gradeAll(
 ): Promise<void> {
   const waiting = [...tasks];
   await using testbeds = new Testbeds(docker, options, waiting);
-  /** Whom others may have disturbed, with the attempt that counts all the same. */
+  /** Whom others may have disturbed, with the attempt that counts as the first all the same. */
   const alone: { readonly task: Task; readonly first: Attempt | null; readonly spentMs: number }[] = [];
   const beside = options.jobs > 1 && tasks.length > 1;
-  const attemptAt = (task: Task) => tryOnce(docker, task, testbeds.take(task), testbeds, options);
+  const tryAlone: Try = async (task, timeLimitMs = options.timeLimitMs) => {
+    await testbeds.clear();
+    return tryOnce(docker, task, testbeds.take(task), testbeds, { ...options, timeLimitMs });
+  };
   const finish = async (task: Task, first: Attempt, began: number, spentMs = 0) => {
     let attempt = first;
     if (first.error !== null) {
-      const second = await attemptAt(task);
-      attempt = await secondVerdict(docker, task, first, second, testbeds, options);
+      const second = await tryAlone(task);
+      attempt = await secondVerdict(task, first, second, tryAlone, options);
     }
     const durationMs = performance.now() - began + spentMs;
     const attempts = first.error === null ? 1 : 2;
@@ -60,9 +63,8 @@ export async function gradeAll(
     const next = waiting[0];
     if (next) testbeds.prepare(next);
     const first = await tryOnce(docker, task, making, testbeds, options);
-    const disturbed = beside && (first.waited || first.error !== null);
-    if (!disturbed) return finish(task, first, began);
-    alone.push({ task, first: first.waited ? null : first, spentMs: performance.now() - began });
+    if (!beside || !(first.disturbed || first.error !== null)) return finish(task, first, began);
+    alone.push({ task, first: first.disturbed ? null : first, spentMs: performance.now() - began });
   };
   const work = async () => {
     for (let task = waiting.shift(); task; task = waiting.shift()) await gradeTask(task);
@@ -74,13 +76,16 @@ export async function gradeAll(
     });
   const ended = await Promise.allSettled(Array.from({ length: options.jobs }, worker));
   for (const each of ended) if (each.status === 'rejected') throw each.reason;
-  // Processors and some locks of the kernel are there once for the whole machine: whom others kept waiting, and what
-  // failed beside them, gets its next attempt alone.
+  // Processors, and the kernel's room for packets, are there once for the whole machine: whom others kept waiting, whose
+  // packets may be lost, and what failed beside them, gets its next attempt alone.
   for (const { task, first, spentMs } of alone) {
     const began = performance.now();
-    await finish(task, first ?? (await attemptAt(task)), began, spentMs);
+    await finish(task, first ?? (await tryAlone(task)), began, spentMs);
   }
 }
+
+/** Grades when all other testbeds are gone. */
+type Try = (task: Task, timeLimitMs?: number) => Promise<Attempt>;
 
 async function tryOnce(
   docker: Docker,
@@ -111,23 +116,18 @@ async function tryOnce(
  * network at the same time: nobody gets around a verdict by what the grader cannot bear.
  */
 async function secondVerdict(
-  docker: Docker,
   task: Task,
   first: Attempt,
   second: Attempt,
-  testbeds: Testbeds,
-  options: GradeAllOptions,
+  tryAlone: Try,
+  { lab, timeLimitMs }: GradeAllOptions,
 ): Promise<Attempt> {
   if (endedTwice(first, second)) return { ...second, error: null };
   if (!failedAlike(first, second)) return second;
-  const control: Task = { ...task, submission: guideSubmission(options.lab) };
-  const timeLimitMs = Math.max(options.timeLimitMs, CONTROL_LIMIT_MS);
-  const attempt = await tryOnce(docker, control, testbeds.take(control), testbeds, {
-    ...options,
-    timeLimitMs,
-  });
+  const control: Task = { ...task, submission: guideSubmission(lab) };
+  const attempt = await tryAlone(control, Math.max(timeLimitMs, CONTROL_LIMIT_MS));
   const fine = attempt.report?.checks.every(({ verdict }) => verdict === 'pass' || verdict === 'skipped');
-  return fine ? asOwnDoing(options.lab, task.subject.seed, second) : second;
+  return fine ? asOwnDoing(lab, task.subject.seed, second) : second;
 }
 
 /** The guide's commands take a few seconds. */
@@ -183,16 +183,21 @@ class Testbeds implements AsyncDisposable {
     else this.#remove(fresh);
   }
 
+  /** Removes those that nobody has taken back, and ends when all that were to be removed are gone. */
+  async clear(): Promise<void> {
+    for (const fresh of this.#used.splice(0)) this.#remove(fresh);
+    await Promise.all(this.#removing);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.signal.removeEventListener('abort', this.#abort);
-    for (const fresh of this.#used.splice(0)) this.#remove(fresh);
     for (const making of [...this.#standing]) {
       await making.then(
         (fresh) => this.giveBack(making, fresh, false),
         () => {},
       );
     }
-    await Promise.all(this.#removing);
+    await this.clear();
   }
 
   #stand(making: Promise<FreshTestbed>): Promise<FreshTestbed> {

@@ -10,6 +10,7 @@ import { cpuTimeOf, readUse } from '../testbed/node-use.ts';
 import type { Testbed } from '../testbed/testbed.ts';
 import { applySubmission } from './apply-submission.ts';
 import type { Step } from './graded.ts';
+import { readLostPackets } from './lost-packets.ts';
 import { reportOfNone } from './report-of-none.ts';
 import { checkUntilSettled } from './settle.ts';
 import { watchForStalls } from './stalls.ts';
@@ -31,8 +32,11 @@ export interface Attempt {
   readonly began: boolean;
   /** Nodes that ended for no reason that names the submission; twice the same is no accident. */
   readonly killed: readonly string[];
-  /** Its time was up though it had hardly run: it was kept from running, perhaps by what others did to the machine. */
-  readonly waited: boolean;
+  /**
+   * Others may have had a part in it: its time was up though it had hardly run, or packets found no room in the
+   * kernel, which all testbeds share.
+   */
+  readonly disturbed: boolean;
   /** Everything went its ordinary way and came to rest: the testbed's containers may serve again. */
   readonly clean: boolean;
 }
@@ -44,7 +48,7 @@ export const NOTHING: Omit<Attempt, 'error'> = {
   notes: [],
   began: false,
   killed: [],
-  waited: false,
+  disturbed: false,
   clean: false,
 };
 
@@ -53,6 +57,9 @@ const RAN_SHARE = 0.25;
 
 /** All checks of one submission; none of it may take longer, whatever was built. */
 const CHECKING_LIMIT_MS = 120_000;
+
+const LOST_TEXT =
+  'While it was graded, the kernel had no room for all packets (in its queues, or in its table of neighbours).';
 
 /** @throws only when aborted; whatever goes wrong is the attempt's error. */
 export async function gradeOne(
@@ -66,7 +73,7 @@ export async function gradeOne(
   const stop = signal ? AbortSignal.any([signal, limit]) : limit;
   let steps: Step[] = [];
   try {
-    const since = await readTicks(testbed);
+    const [since, lostBefore] = await Promise.all([readTicks(testbed), readLostPackets(testbed)]);
     const stalls = watchForStalls(testbed, since, timeLimitMs);
     let stalled = false;
     try {
@@ -89,7 +96,9 @@ export async function gradeOne(
       if (endedSince.length > 0) return endedAttempt(lab, testbed, steps, endedSince);
     }
     const whole = report.checks.every(({ verdict }) => verdict === 'pass' || verdict === 'skipped');
+    const lost = (await readLostPackets(testbed)) > lostBefore;
     const notes = whole || leftRunning.length === 0 ? [] : [leftText(leftRunning, unstable.length > 0)];
+    if (lost && !whole) notes.push(LOST_TEXT);
     if (passing.length > 0) notes.push(`Can change by itself: ${listed(passing)}.`);
     return {
       report,
@@ -98,8 +107,8 @@ export async function gradeOne(
       began: true,
       error: error ? `the check "${error.id}" could not be made: ${error.observed}` : null,
       killed: [],
-      waited: waited && !whole,
-      clean: !error && unstable.length === 0 && steps.every(({ outcome }) => outcome === 'ended'),
+      disturbed: lost || (waited && !whole),
+      clean: !error && !lost && unstable.length === 0 && steps.every(({ outcome }) => outcome === 'ended'),
     };
   } catch (error) {
     signal?.throwIfAborted();
@@ -136,7 +145,7 @@ function endedAttempt(
     began: true,
     error: ownDoing ? null : `${killed.join(', ')} was ended from outside`,
     killed: ownDoing ? [] : killed,
-    waited: false,
+    disturbed: false,
     clean: false,
   };
 }

@@ -75,7 +75,7 @@ export async function checkUntilSettled(
     if ((calmBefore && calm && agree(rounds.at(-2), last(rounds))) || performance.now() > deadline) break;
   }
   const unstable = regressions(rounds);
-  const report = withUnstable(last(rounds), unstable, movers);
+  const report = withUnstable(rounds, unstable, movers);
   // Once, of the network that was judged: no round before the last one knew that it would be.
   const matrix = await readMatrix(lab, testbed);
   return { report: matrix ? { ...report, matrix } : report, leftRunning, passing, unstable };
@@ -145,14 +145,21 @@ export function regressions(rounds: readonly LabReport[]): string[] {
   return [...regressed];
 }
 
-function withUnstable(report: LabReport, unstable: readonly string[], movers: readonly string[]): LabReport {
+function withUnstable(
+  rounds: readonly LabReport[],
+  unstable: readonly string[],
+  movers: readonly string[],
+): LabReport {
+  const report = last(rounds);
   if (unstable.length === 0) return report;
+  const all = rounds.flatMap((round) => round.checks);
   const checks = report.checks.map((check): CheckResult => {
     if (!unstable.includes(check.id) || check.verdict !== 'pass') return check;
+    const failed = all.findLast(({ id, verdict }) => id === check.id && verdict === 'fail');
     return {
       ...check,
       verdict: 'fail',
-      observed: `it passed and failed in turns, while there was ${movers.join(', ')}`,
+      observed: `it passed and failed in turns, while there was ${movers.join(', ')}; failed, it was: ${failed?.observed}`,
       cause: {
         id: CAUSE,
         where: 'the testbed',

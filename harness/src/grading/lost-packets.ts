@@ -1,0 +1,34 @@
+/** Whether the kernel had no room for packets, of whatever testbed: what was asked meanwhile says nothing for sure. */
+import type { Testbed } from '../testbed/testbed.ts';
+
+/**
+ * What is there once for the whole machine, and so for all testbeds. What comes out of a virtual cable waits in a queue,
+ * one for each processor. The MAC addresses of neighbours are kept in a table, one for IPv4 and one for IPv6
+ * (man 7 arp, gc_thresh3); only the machine's first network namespace tells how often it was full.
+ */
+const READ = `
+cat /proc/net/softnet_stat
+cat /proc/1/net/stat/arp_cache /proc/1/net/stat/ndisc_cache 2>/dev/null
+exit 0`;
+
+/** @returns how often a packet or a neighbour has found no room since the machine began. */
+export async function readLostPackets(testbed: Testbed): Promise<number> {
+  const { stdout } = await testbed.runInFabric(['sh', '-c', READ]);
+  return parseLostPackets(stdout);
+}
+
+/**
+ * One line for each processor, all numbers in hexadecimal. The queues have no header, and their second number is
+ * `dropped` (the kernel's net/core/net-procfs.c); a table of neighbours names its columns (net/core/neighbour.c).
+ */
+export function parseLostPackets(printed: string): number {
+  let column = 1;
+  let lost = 0;
+  for (const line of printed.trim().split('\n')) {
+    const fields = line.trim().split(/\s+/);
+    const named = fields.indexOf('table_fulls');
+    if (named >= 0) column = named;
+    else lost += Number.parseInt(fields[column] ?? '0', 16);
+  }
+  return lost;
+}
