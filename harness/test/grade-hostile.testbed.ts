@@ -179,13 +179,6 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
     /bridge-loop in node1: the cable from [st]\d to [st]\d/,
   ],
   [
-    'a table of neighbours that is full',
-    `${SOLVED}\nip link add many type veth peer name ymam; ip link set many up; ip link set ymam up; ip addr add 172.30.0.1/16 dev many
-    (while :; do for i in {0..255}; do for j in {2..9}; do echo >/dev/udp/172.30.$i.$j/9; done; done; done) &`,
-    -1,
-    /./,
-  ],
-  [
     'a filter that names the ports of three pods, and what a grader may have',
     `${SOLVED}\n${filterPorts('"veth-a", "veth-b", "veth-c", "pw-*"')}`,
     ALL - 1,
@@ -198,6 +191,13 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
     WHOLE,
   ],
 ];
+
+/**
+ * It asks for more neighbours than the kernel has room for, of whatever namespace. Whether its own pods find room in time
+ * is left to chance, so no verdict is the only fair one.
+ */
+const NEIGHBOURS = `${SOLVED}\nip link add many type veth peer name ymam; ip link set many up; ip link set ymam up; ip addr add 172.30.0.1/16 dev many
+  (while :; do for i in {0..255}; do for j in {2..9}; do echo >/dev/udp/172.30.$i.$j/9; done; done; done) 2>/dev/null &`;
 
 /** Frames pass between these ports, and from them to the node. */
 function filterPorts(names: string): string {
@@ -220,13 +220,15 @@ let verdicts: ReadonlyMap<string, Graded>;
 
 beforeAll(async () => {
   // Right and wrong ones between them: whoever is graded beside must not suffer.
-  verdicts = await gradeBeside(
-    hostile.flatMap(([name, commands], index) => [
+  verdicts = await gradeBeside([
+    ...hostile.flatMap(([name, commands], index) => [
       taskOf(name, commands),
       ...(index % 3 === 0 ? [taskOf(`right ${index}`, SOLVED)] : []),
       ...(index % 9 === 0 ? [taskOf(`wrong ${index}`, SOLVED.replaceAll('master cni0', ''))] : []),
     ]),
-  );
+    taskOf('a table of neighbours that is full', NEIGHBOURS),
+    ...Array.from({ length: 4 }, (_, index) => taskOf(`right beside a full table ${index}`, SOLVED)),
+  ]);
 }, 600_000);
 
 test.each(hostile)('%s: the verdict is fair', (name, _commands, passed, feedback) => {

@@ -1,4 +1,5 @@
 /** Whether the kernel had no room for packets, of whatever testbed: what was asked meanwhile says nothing for sure. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Testbed } from '../testbed/testbed.ts';
 
 /**
@@ -15,6 +16,25 @@ exit 0`;
 export async function readLostPackets(testbed: Testbed): Promise<number> {
   const { stdout } = await testbed.runInFabric(['sh', '-c', READ]);
   return parseLostPackets(stdout);
+}
+
+/** A loop of bridges fills a queue some hundred times in this time. */
+const LOOK_AGAIN_MS = 300;
+const WAIT_AT_MOST_MS = 180_000;
+
+/**
+ * Waits until the kernel has room again, for three minutes at most: it ends the networks of a testbed some time after the containers
+ * are gone, one after another, and what goes round in them goes round until then.
+ */
+export async function untilNoneAreLost(testbed: Testbed, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + WAIT_AT_MOST_MS;
+  let before: number;
+  let now = await readLostPackets(testbed);
+  do {
+    await delay(LOOK_AGAIN_MS, undefined, { signal });
+    before = now;
+    now = await readLostPackets(testbed);
+  } while (now > before && performance.now() < deadline);
 }
 
 /**

@@ -24,6 +24,8 @@ export interface RunChecksOptions {
   readonly eager?: boolean;
   /** Told how long each diagnosis took, without the probes that showed its symptom. */
   readonly onDiagnosed?: (durationMs: number) => void;
+  /** Told of each check that failed for no reason that was found, and passed when it looked again with patience. */
+  readonly onPatience?: (id: string, observed: string) => void;
 }
 
 /** On one machine an answer takes microseconds; this leaves room for a machine that is busy with a class. */
@@ -75,7 +77,7 @@ export async function runChecks(
     const needed = (check.needs ?? []).flatMap((id) => running.get(id) ?? []);
     // A live board looks again by itself while something is unexplained.
     const lookAgain = eager ? null : () => lookWith(SECOND_PATIENCE_MS);
-    const result = settle(check, needed, first, lookAgain, options.signal);
+    const result = settle(check, needed, first, lookAgain, options);
     running.set(check.id, result);
     if (options.onResult) result.then(options.onResult, () => {});
   }
@@ -121,7 +123,7 @@ async function settle(
   needed: readonly Promise<CheckResult>[],
   first: Look,
   lookAgain: (() => Look) | null,
-  signal: AbortSignal | undefined,
+  { signal, onPatience }: RunChecksOptions,
 ): Promise<CheckResult> {
   const started = performance.now();
   const result = (verdict: Verdict, details: Partial<CheckResult> = {}): CheckResult => ({
@@ -148,7 +150,9 @@ async function settle(
     if (lookAgain && found?.cause.id === 'unknown') {
       const second = lookAgain();
       await using _network = second.network;
+      const { observed } = found.failure;
       found = await look(check, second, signal);
+      if (!found) onPatience?.(check.id, observed);
     }
     if (!found) return result('pass');
     if (found.broken) throw found.broken;

@@ -22,7 +22,7 @@ export interface Settled {
   readonly leftRunning: readonly string[];
   /** What can change although nobody is seen to change it, in words. */
   readonly passing: readonly string[];
-  /** Checks that passed and then no longer did. */
+  /** Checks that passed and failed in turns. */
   readonly unstable: readonly string[];
 }
 
@@ -40,14 +40,17 @@ const HEARD_AFTER_MS = 50;
  * One round of checks decides where nothing can change the network: no process of the submission is left, and the
  * kernel has no order to change anything later. Elsewhere (a server, a daemon that learns routes, or one that plays
  * with the grader) two rounds in a row must agree with no change from the beginning of the first to the end of the
- * second; and a check that passed in one round and fails in a later one has failed.
+ * second; and a check that passed in one round and fails in a later one has failed. So has one that passed for patience
+ * alone in a network that never came to rest: there, it was not the machine that was slow.
  */
 export async function checkUntilSettled(
   lab: LoadedLab,
   testbed: Testbed,
   { since, signal }: SettleOptions,
 ): Promise<Settled> {
-  const options = signal ? { signal } : {};
+  const patience = new Map<string, string>();
+  const onPatience = (id: string, observed: string) => void patience.set(id, observed);
+  const options = signal ? { signal, onPatience } : { onPatience };
   // Before the first probe, whose own doings would be taken for the submission's.
   const [left, found] = await Promise.all([findLeftRunning(testbed, since), findPassing(testbed)]);
   const leftRunning = [...left.names];
@@ -66,19 +69,21 @@ export async function checkUntilSettled(
   const deadline = performance.now() + REST_WITHIN_MS;
   const allIsHeard = !found.some(({ hidden }) => hidden);
   let calm = left.names.length > 0 && watch.takeChanges().length === 0;
-  for (;;) {
+  let rests = false;
+  while (!rests && performance.now() <= deadline) {
     await delay(chosenGapMs(), undefined, options);
     rounds.push(await runChecks(lab, testbed, options));
     await delay(HEARD_AFTER_MS, undefined, options);
     const [calmBefore, changes] = [calm, watch.takeChanges()];
     calm = allIsHeard && changes.length === 0;
-    if ((calmBefore && calm && agree(rounds.at(-2), last(rounds))) || performance.now() > deadline) break;
+    rests = calmBefore && calm && agree(rounds.at(-2), last(rounds));
   }
-  const unstable = regressions(rounds);
-  const report = withUnstable(rounds, unstable, movers);
+  const unstable = new Map([...(rests ? [] : patience), ...regressions(rounds)]);
+  const report = withUnstable(last(rounds), unstable, movers);
   // Once, of the network that was judged: no round before the last one knew that it would be.
   const matrix = await readMatrix(lab, testbed);
-  return { report: matrix ? { ...report, matrix } : report, leftRunning, passing, unstable };
+  const whole = matrix ? { ...report, matrix } : report;
+  return { report: whole, leftRunning, passing, unstable: [...unstable.keys()] };
 }
 
 /** Waits for the end of what ends soon. */
@@ -132,34 +137,31 @@ function agree(a: LabReport | undefined, b: LabReport): boolean {
   return a?.checks.every(({ verdict }, index) => verdict === b.checks[index]?.verdict) ?? false;
 }
 
-/** Ids of the checks that passed in one round and failed in a later one. */
-export function regressions(rounds: readonly LabReport[]): string[] {
+/** The checks that passed in one round and failed in a later one, with what was seen when they failed last. */
+export function regressions(rounds: readonly LabReport[]): Map<string, string> {
   const passed = new Set<string>();
-  const regressed = new Set<string>();
+  const regressed = new Map<string, string>();
   for (const { checks } of rounds) {
-    for (const { id, verdict } of checks) {
+    for (const { id, verdict, observed } of checks) {
       if (verdict === 'pass') passed.add(id);
-      else if (verdict === 'fail' && passed.has(id)) regressed.add(id);
+      else if (verdict === 'fail' && passed.has(id)) regressed.set(id, observed);
     }
   }
-  return [...regressed];
+  return regressed;
 }
 
 function withUnstable(
-  rounds: readonly LabReport[],
-  unstable: readonly string[],
+  report: LabReport,
+  unstable: ReadonlyMap<string, string>,
   movers: readonly string[],
 ): LabReport {
-  const report = last(rounds);
-  if (unstable.length === 0) return report;
-  const all = rounds.flatMap((round) => round.checks);
   const checks = report.checks.map((check): CheckResult => {
-    if (!unstable.includes(check.id) || check.verdict !== 'pass') return check;
-    const failed = all.findLast(({ id, verdict }) => id === check.id && verdict === 'fail');
+    const failed = unstable.get(check.id);
+    if (failed === undefined || check.verdict !== 'pass') return check;
     return {
       ...check,
       verdict: 'fail',
-      observed: `it passed and failed in turns, while there was ${movers.join(', ')}; failed, it was: ${failed?.observed}`,
+      observed: `it passed and failed in turns, while there was ${movers.join(', ')}. When it failed: ${failed}`,
       cause: {
         id: CAUSE,
         where: 'the testbed',
