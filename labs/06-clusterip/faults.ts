@@ -322,6 +322,14 @@ const nodesAndHairpins: Fault[] = [
     repair: { node1: 'iptables -t nat -D KUBE-SVC-WEB -j KUBE-MARK-MASQ' },
   },
   {
+    id: 'masquerade-all-datagrams',
+    title: 'node2 masquerades everything that goes to clock',
+    caughtBy: 'udp-client-kept',
+    cause: 'snat-on-pod-traffic',
+    apply: { node2: 'iptables -t nat -I KUBE-SVC-CLOCK -j KUBE-MARK-MASQ' },
+    repair: { node2: 'iptables -t nat -D KUBE-SVC-CLOCK -j KUBE-MARK-MASQ' },
+  },
+  {
     id: 'snat-on-the-way',
     title: 'node2 masquerades what comes to its pods',
     caughtBy: 'client-kept',

@@ -131,6 +131,20 @@ export default defineLab({
         ]),
     },
     {
+      id: 'udp-client-kept',
+      title: "The backends of clock see the pod's own address as well",
+      needs: ['udp'],
+      hints: [
+        'Whom does a backend of clock answer? echo | socat -T1 - UDP:$SERVICE_CLOCK_IP:$SERVICE_CLOCK_PORT in pod e says it.',
+        'UDP has no connections, and netfilter tracks its flows all the same: what was true of web is true of clock.',
+        'Which rules of the chain of clock mark packets? Only -s ENDPOINT and ! -s $CLUSTER_CIDR may.',
+      ],
+      run: (network) =>
+        network.expectEach(['pod/a', 'pod/e', 'pod/b', 'pod/c', 'pod/d'], (pod) =>
+          expectClientKept(network, pod, 'clock'),
+        ),
+    },
+    {
       id: 'refused',
       title: 'empty, a Service without endpoints, refuses at once: pods and nodes',
       needs: ['a-reaches-web'],

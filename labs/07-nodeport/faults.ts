@@ -221,6 +221,14 @@ const nothingElse: Fault[] = [
     repair: { node1: nat(`-D KUBE-SVC-${WEB} 1`) },
   },
   {
+    id: 'marked-in-the-chain-of-clock',
+    title: 'Node3 marks the datagrams of its own pods to clock as well',
+    caughtBy: 'cluster-ip',
+    cause: 'snat-on-pod-traffic',
+    apply: { node3: nat(`-I KUBE-SVC-${CLOCK} 1 -j KUBE-MARK-MASQ`) },
+    repair: { node3: nat(`-D KUBE-SVC-${CLOCK} 1`) },
+  },
+  {
     id: 'masquerade-everything',
     title: 'Node1 masquerades whatever leaves it',
     caughtBy: 'cluster-ip',
@@ -397,6 +405,18 @@ const overUdp: Fault[] = [
     cause: 'no-node-port',
     apply: { node2: nat(`-D KUBE-NODEPORTS ${clockRule}`) },
     repair: { node2: nat(`-A KUBE-NODEPORTS ${clockRule}`) },
+  },
+  {
+    id: 'udp-uneven',
+    title: 'Node2 gives most flows of clock to pod b',
+    caughtBy: 'udp',
+    cause: 'skewed-probability',
+    apply: {
+      node2: nat(
+        `-I KUBE-EXT-${CLOCK} 2 -p udp -m statistic --mode random --probability 0.6 -j DNAT --to-destination "$POD_B_IP:$SERVICE_CLOCK_TARGET_PORT"`,
+      ),
+    },
+    repair: { node2: nat(`-D KUBE-EXT-${CLOCK} 2`) },
   },
   {
     id: 'udp-not-masqueraded',

@@ -81,7 +81,9 @@ export default defineLab({
         'Put KUBE-MARK-MASQ into a chain of its own before the chain of the Service (KUBE-EXT-...), not into KUBE-SVC-... or POSTROUTING.',
       ],
       run: async (network) => {
-        await network.expectEach(['pod/a', 'pod/f'], (pod) => expectClusterIpSource(network, 'web', pod));
+        await network.expectEach(['web', 'clock'], (service) =>
+          network.expectEach(['pod/a', 'pod/f'], (pod) => expectClusterIpSource(network, service, pod)),
+        );
       },
     },
     {
@@ -184,6 +186,7 @@ export default defineLab({
           expectAnswered(network, { service: 'clock', from: 'pod/a', node: 'node1' }),
           expectAnswered(network, { service: 'clock', from: 'node3', node: 'node3' }),
         ]);
+        await expectEvenAtNodes(network, 'clock', 'client', NODES);
       },
     },
     {

@@ -231,6 +231,13 @@ const services: Fault[] = [
     ...before('node3', 'nat', 'SERVICES -d "$SERVICE_CIDR" -j MARK-MASQ'),
   },
   {
+    id: 'clients-of-clock-hidden',
+    title: 'node2 masquerades what its pods ask clock, over UDP',
+    caughtBy: 'client-kept',
+    cause: 'snat-on-pod-traffic',
+    ...before('node2', 'nat', 'SERVICES -d "$SERVICE_CLOCK_IP" -p udp -j MARK-MASQ'),
+  },
+  {
     id: 'no-hairpin',
     title: "The port of pod c's cable does not send back what came from it",
     caughtBy: 'hairpin',

@@ -241,14 +241,14 @@ export default defineLab({
     {
       id: 'client-kept',
       title: 'Endpoints see the pods that ask a Service by their own addresses',
-      needs: ['cluster-ip'],
+      needs: ['cluster-ip', 'udp-service'],
       hints: [
         'Whom does an endpoint see? curl http://$SERVICE_WEB_IP in pod a says it.',
         'Only what does not come from pods may be masqueraded, and a pod that asks itself.',
         '! -s $CLUSTER_CIDR on the rule that marks.',
       ],
       run: (network) =>
-        network.expectEach(['web', 'shop'], (service) =>
+        network.expectEach(['web', 'shop', 'clock'], (service) =>
           network.expectEach(
             PODS.filter((pod) => clientsOf(network, service).includes(pod)),
             (pod) => inLanes(network, () => expectClientKept(network, pod, service)),
