@@ -59,6 +59,12 @@ export function settleMs({ patienceMs }: { readonly patienceMs: number }): numbe
 }
 
 /**
+ * Where the last packet sent is one that certainly passes: how long it is waited for. With it, all that passed before it
+ * has been told, however busy the machine is.
+ */
+export const MARK_WITHIN_MS = 5_000;
+
+/**
  * Captures while `act` runs, and then until `enough` says so or the time is up. Frames come in the order in
  * which they passed: once the last expected one is there, everything before it is too.
  */

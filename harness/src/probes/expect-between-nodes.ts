@@ -3,7 +3,15 @@ import { type Host, hostName } from '../testbed/host.ts';
 import { contains, rangeOf, toAddress } from '../topology/cidr.ts';
 import { addPod } from './added-pod.ts';
 import { interfaceWith, traceCable } from './cable.ts';
-import { type Arp, captureWhile, type Frame, type Packet, settleMs, type Tap } from './capture.ts';
+import {
+  type Arp,
+  captureWhile,
+  type Frame,
+  MARK_WITHIN_MS,
+  type Packet,
+  settleMs,
+  type Tap,
+} from './capture.ts';
 import type { Network } from './network.ts';
 import { takePorts } from './probe-ports.ts';
 import { ask, describeOutcome } from './reach.ts';
@@ -11,8 +19,6 @@ import { CheckFailure, type Symptom, type WrongBetweenNodes } from './symptom.ts
 
 /** A question and its answer are smaller than this, also with a tunnel or two around them. */
 const SMALL_BYTES = 400;
-/** How long a capture on a busy machine may take to show what was sent last; longer only where a node lets no ping out. */
-const MARK_WITHIN_MS = 2_000;
 /** How long a single probe asks, where no answer is expected yet. */
 const ONE_WAY_MS = 250;
 

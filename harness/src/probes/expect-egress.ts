@@ -1,8 +1,9 @@
 /** What must be true of packets that leave the cluster: as whom the server outside sees a pod. */
 import { randomInt } from 'node:crypto';
 import { hostName } from '../testbed/host.ts';
-import { captureWhile, type Frame, settleMs } from './capture.ts';
+import { captureWhile, type Frame, MARK_WITHIN_MS } from './capture.ts';
 import type { Network } from './network.ts';
+import { takePorts } from './probe-ports.ts';
 import { ask, describeOutcome } from './reach.ts';
 import { type Sample, sample } from './sample.ts';
 import { CheckFailure } from './symptom.ts';
@@ -51,14 +52,21 @@ export async function expectLeavesAsNode(network: Network, from: string, to: str
   const address = [randomInt(11, 100), randomInt(256), randomInt(256), randomInt(1, 255)].join('.');
   const wanted = uplinkAddress(network, node);
   const [uplink] = Object.keys(network.plan.nodes[node]?.interfaces ?? {});
-  const isSent = ({ packet }: Frame) => packet?.destination === address;
+  const { first: mark } = takePorts();
+  const isMark = ({ packet }: Frame) => packet?.destination === address && packet.icmpId === mark;
+  const isSent = (frame: Frame) => frame.packet?.destination === address && !isMark(frame);
+  const question = { protocol: 'icmp', address, timeoutMs: ONE_WAY_MS } as const;
   const frames = await captureWhile(
     testbed,
     { port: `${node}-${uplink}` },
     `icmp and dst host ${address}`,
-    () => ask(testbed, hosts.from, { protocol: 'icmp', address, timeoutMs: ONE_WAY_MS }),
-    (seen) => seen.some(isSent),
-    settleMs(network),
+    async () => {
+      await ask(testbed, hosts.from, question);
+      await ask(testbed, { node, pod: '' }, { ...question, sourcePort: mark });
+    },
+    // The node's own packet comes last: when it is there, the pod's is there too, or has not left.
+    (seen) => seen.some(isSent) || seen.some(isMark),
+    MARK_WITHIN_MS,
   );
   const seen = frames.find(isSent)?.packet?.source;
   if (seen === wanted) return;
