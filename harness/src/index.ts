@@ -2,6 +2,7 @@
 export { type Check, defineFaults, defineLab, type Fault, type Lab, type Matrix } from './lab/define-lab.ts';
 export {
   expectArrival,
+  expectEchoKept,
   expectForwarded,
   expectFullSizeNow,
   expectLargeTransfer,

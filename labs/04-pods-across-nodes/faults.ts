@@ -191,6 +191,14 @@ const afterReach: Fault[] = [
     repair: { node2: 'iptables -t nat -D POSTROUTING -s "$NODE2_POD_CIDR" ! -o cni0 -j MASQUERADE' },
   },
   {
+    id: 'masquerade-pings',
+    title: 'node1 masquerades what its pods send to other nodes over ICMP, and nothing else',
+    caughtBy: 'no-nat',
+    cause: 'snat-on-pod-traffic',
+    apply: { node1: 'iptables -t nat -A POSTROUTING -o eth0 -p icmp -j MASQUERADE' },
+    repair: { node1: 'iptables -t nat -D POSTROUTING -o eth0 -p icmp -j MASQUERADE' },
+  },
+  {
     id: 'next-hop-other-node',
     title: "node1 sends packets for node2's pods to node3, which passes them on",
     caughtBy: 'two-routers',
@@ -283,6 +291,14 @@ const node3: Fault[] = [
     cause: 'mtu-mismatch',
     apply: { node3: 'ip link set eth0 mtu 1400' },
     repair: { node3: 'ip link set eth0 mtu 1500' },
+  },
+  {
+    id: 'node3-route-mtu',
+    title: "node3's route to node2's pods takes packets of 1280 bytes only",
+    caughtBy: 'node3-joins',
+    cause: 'mtu-mismatch',
+    apply: { node3: 'ip route replace "$NODE2_POD_CIDR" via "$NODE2_IP" mtu 1280' },
+    repair: { node3: 'ip route replace "$NODE2_POD_CIDR" via "$NODE2_IP"' },
   },
   {
     id: 'node3-route-for-one-pod',

@@ -2,6 +2,7 @@
 import {
   defineLab,
   expectArrival,
+  expectEchoKept,
   expectForwarded,
   expectFullSizeNow,
   expectLargeTransfer,
@@ -90,7 +91,11 @@ export default defineLab({
         'A rule that masquerades everything that leaves the node by eth0 rewrites pod traffic too.',
         'iptables -t nat -S POSTROUTING shows the rule. Leave out what goes to pods: ! -d $CLUSTER_CIDR',
       ],
-      run: (network) => network.expectEach(PAIRS, ([from, to]) => network.expectSourceKept(from, to)),
+      async run(network) {
+        await network.expectEach(PAIRS, ([from, to]) => network.expectSourceKept(from, to));
+        await expectEchoKept(network, 'pod/a', 'pod/c');
+        await expectEchoKept(network, 'pod/d', 'pod/b');
+      },
     },
     {
       id: 'two-routers',
@@ -192,8 +197,12 @@ export default defineLab({
         await network.expectAll([
           expectPlainOnUnderlay(network, 'pod/e', 'pod/c'),
           expectPlainOnUnderlay(network, 'pod/e', 'pod/a'),
+          expectEchoKept(network, 'pod/e', 'pod/c'),
+          expectEchoKept(network, 'pod/e', 'pod/a'),
           expectFullSizeNow(network, 'pod/e', 'pod/a')
             .then(() => expectFullSizeNow(network, 'pod/a', 'pod/e'))
+            .then(() => expectFullSizeNow(network, 'pod/e', 'pod/c'))
+            .then(() => expectFullSizeNow(network, 'pod/c', 'pod/e'))
             .then(() => expectLargeTransfer(network, 'pod/a', 'pod/e')),
           expectRoomForRemotePod(network, 'pod/e', 'pod/a', 'pod/c'),
           expectRoomForRemotePod(network, 'pod/a', 'pod/e'),

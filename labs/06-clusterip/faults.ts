@@ -274,6 +274,18 @@ const nodesAndHairpins: Fault[] = [
     repair: { node1: 'ip route add default via "$ROUTER_IP"' },
   },
   {
+    id: 'another-port',
+    title: 'node1 serves port 443 of web as well',
+    caughtBy: 'only-its-port',
+    cause: 'rule-too-wide',
+    apply: {
+      node1: 'iptables -t nat -A KUBE-SERVICES -d "$SERVICE_WEB_IP" -p tcp --dport 443 -j KUBE-SVC-WEB',
+    },
+    repair: {
+      node1: 'iptables -t nat -D KUBE-SERVICES -d "$SERVICE_WEB_IP" -p tcp --dport 443 -j KUBE-SVC-WEB',
+    },
+  },
+  {
     id: 'hairpin-masquerade-missing',
     title: 'node1 does not masquerade what pod b sends to itself',
     caughtBy: 'hairpin',
@@ -320,6 +332,14 @@ const nodesAndHairpins: Fault[] = [
     cause: 'snat-on-pod-traffic',
     apply: { node1: 'iptables -t nat -I KUBE-SVC-WEB -j KUBE-MARK-MASQ' },
     repair: { node1: 'iptables -t nat -D KUBE-SVC-WEB -j KUBE-MARK-MASQ' },
+  },
+  {
+    id: 'datagrams-to-itself',
+    title: 'node2 does not masquerade what pod d sends to itself by clock',
+    caughtBy: 'udp',
+    cause: 'hairpin-masquerade-missing',
+    apply: { node2: 'iptables -t nat -D KUBE-SEP-CLOCK-1 -s "$POD_D_IP" -j KUBE-MARK-MASQ' },
+    repair: { node2: 'iptables -t nat -I KUBE-SEP-CLOCK-1 -s "$POD_D_IP" -j KUBE-MARK-MASQ' },
   },
   {
     id: 'masquerade-all-datagrams',

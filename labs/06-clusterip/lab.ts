@@ -44,7 +44,10 @@ export default defineLab({
         'A Service is an address, a protocol and a port. Port 80 over UDP is another thing than port 80 over TCP.',
         'The rule needs all three: -d $SERVICE_WEB_IP -p tcp --dport $SERVICE_WEB_PORT',
       ],
-      run: (network) => expectOtherPortsUnserved(network, 'pod/a', 'web'),
+      run: (network) =>
+        network.expectEach(['pod/a', 'pod/e', 'node1', 'node2'], (from) =>
+          expectOtherPortsUnserved(network, from, 'web'),
+        ),
     },
     {
       id: 'every-backend',
@@ -93,7 +96,7 @@ export default defineLab({
           expectEvenSplit(network, 'pod/e', 'web'),
           expectHairpin(network, 'pod/c', 'web'),
           expectHairpin(network, 'pod/d', 'web'),
-          expectService(network, 'node2', 'web'),
+          expectEvenSplit(network, 'node2', 'web'),
         ]),
     },
     {
@@ -126,6 +129,7 @@ export default defineLab({
           expectEvenSplit(network, 'pod/e', 'clock'),
           expectHairpin(network, 'pod/b', 'clock'),
           expectHairpin(network, 'pod/c', 'clock'),
+          expectHairpin(network, 'pod/d', 'clock'),
           expectService(network, 'node1', 'clock'),
           expectService(network, 'node2', 'clock'),
         ]),

@@ -59,7 +59,7 @@ async function readTunnel(testbed: Testbed, node: Host, route: { device: string;
     ({ address, device }) => address === route.gateway && device === route.device,
   );
   const behind = (await readVtepEntries(testbed, node, route.device)).find(({ mac }) => mac === entry?.mac);
-  return entry?.mac && behind ? { mac: entry.mac, node: behind.node } : null;
+  return entry?.mac && behind?.node ? { mac: entry.mac, node: behind.node } : null;
 }
 
 async function readPod(testbed: Testbed, name: string): Promise<PodGround | null> {

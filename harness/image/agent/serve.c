@@ -4,7 +4,7 @@
  *
  * Listens on every address over TCP and UDP (port 0: any free one), prints `TCP_PORT UDP_PORT`, and
  * answers each connection and datagram with `SEAL CLIENT_ADDRESS CLIENT_PORT TTL`, where TTL is what
- * arrived (UDP) or 0 (TCP). The client's address as seen here is how "no NAT" is proved. A datagram
+ * arrived, of a connection with its SYN (0 where the kernel kept none). The client's address as seen here is how "no NAT" is proved. A datagram
  * begins with a challenge of the client's; a TCP client sends `SIZE CHALLENGE` and a newline, and the
  * answer is padded to SIZE bytes. SEAL is made of the secret, the challenge and the rest of the line:
  * whoever listens in the same namespace learns nothing with which to answer another question, or to
@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,6 +34,8 @@ static int listen_on(int type, int port)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (fd < 0 || (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 && (port || !bind_some_port(fd))))
 		die("serve: cannot bind port %d", port);
+	if (type == SOCK_STREAM)
+		setsockopt(fd, IPPROTO_TCP, TCP_SAVE_SYN, &on, sizeof on);
 	if (type == SOCK_STREAM && listen(fd, 128) != 0)
 		die("serve: cannot listen on port %d", port);
 	if (type == SOCK_DGRAM) {
@@ -135,6 +139,18 @@ static int describe(char *text, size_t size, const char *secret, const char *cha
 	return snprintf(text, size, "%s %s\n", seal, line);
 }
 
+/* Of a connection: the TTL that its SYN arrived with (man 7 tcp, TCP_SAVE_SYN in the kernel's net/ipv4/tcp.c), or 0. */
+static int ttl_of_connection(int fd)
+{
+	unsigned char headers[256];
+	socklen_t length = sizeof headers;
+	struct iphdr header;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, headers, &length) != 0 || length < sizeof header)
+		return 0;
+	memcpy(&header, headers, sizeof header);
+	return header.ttl;
+}
+
 static void answer_connection(int listener, const char *secret)
 {
 	struct sockaddr_in client;
@@ -152,7 +168,7 @@ static void answer_connection(int listener, const char *secret)
 	ssize_t got = read(fd, asked, sizeof asked - 1);
 	long wanted = got > 0 ? strtol(asked, &challenge, 10) : 0;
 	challenge += strspn(challenge, " ");
-	long sent = describe(text, sizeof text, secret, challenge, &client, 0);
+	long sent = describe(text, sizeof text, secret, challenge, &client, ttl_of_connection(fd));
 	if (write(fd, text, sent) != sent)
 		_exit(1);
 	memset(text, '.', sizeof text);

@@ -313,6 +313,12 @@ async function overUnderlay(
   const nextHop = route.gateway ?? destination;
   const cidr = plan.nodes[receiver.node]?.podCidr;
   if (!device.up) return cause('link-down', node, `${device.name} in ${node.node} is down`);
+  // A neighbour of the other family, and whoever answers for what is behind him: what follows knows neither.
+  if (nextHop.includes(':')) return null;
+  const entry = (await evidence.neighbours(node)).find(
+    (each) => each.address === nextHop && each.device === device.name,
+  );
+  if (receiver.pod && route.gateway === null && entry?.mac) return null;
   if (receiver.pod && route.gateway === null) {
     const text = `the route of ${node.node} to ${destination} has no "via": it asks by ARP on the underlay who has ${destination}, and nobody there does`;
     return cause('route-without-via', node, text);
@@ -325,9 +331,6 @@ async function overUnderlay(
       `${node.node} sends packets for ${destination} via ${nextHop}, and nobody has that address`,
     );
   }
-  const entry = (await evidence.neighbours(node)).find(
-    (each) => each.address === nextHop && each.device === device.name,
-  );
   const right = interfaceWith(await evidence.interfaces({ node: owner.node, pod: '' }), nextHop)?.mac;
   if (entry?.state === 'PERMANENT' && right && entry.mac !== right) {
     return cause(
@@ -367,7 +370,11 @@ async function explainOtherDevice(
 ): Promise<Found> {
   const overlapping = await findOverlap(evidence, node, receiver);
   if (overlapping) return overlapping;
-  if (device.kind === 'bridge' || device.kind === 'veth' || device.kind === 'dummy') {
+  // Behind a port that is a tunnel, other nodes may well be.
+  const tunnelled = (await evidence.interfaces(node)).some(
+    ({ kind, master }) => kind === 'vxlan' && master === device.name,
+  );
+  if (!tunnelled && ['bridge', 'veth', 'dummy'].includes(device.kind)) {
     return cause(
       'wrong-route',
       node,

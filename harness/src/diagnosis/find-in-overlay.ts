@@ -5,7 +5,7 @@
 import { readNeighbours } from '../probes/kernel-state.ts';
 import { ask } from '../probes/reach.ts';
 import type { NamedCause } from '../probes/symptom.ts';
-import { ALL_MACS, readVtepEntries, type VxlanDevice } from '../probes/vxlan.ts';
+import { ALL_MACS, readVtepEntries, type VtepEntry, type VxlanDevice } from '../probes/vxlan.ts';
 import type { Host } from '../testbed/host.ts';
 import { cause, type Evidence } from './evidence.ts';
 import { sendAgain } from './find-in-filters.ts';
@@ -63,6 +63,10 @@ export async function findInOverlay(
     const text = `${node.node} has no neighbour entry for the next hop ${nextHop} on ${device.name}, and nobody answers ARP for it there`;
     return cause('vtep-neighbour-missing', node, text);
   }
+  if (device.mac === other.mac) {
+    const text = `${device.name} of ${node.node} and ${other.name} of ${far.node} have one MAC address, ${device.mac}: a frame that seems to come from itself is dropped`;
+    return cause('duplicate-mac', far, text);
+  }
   const owner = await ownerOfMac(evidence, entry.mac);
   if (!owner) {
     const text = `${node.node} is told that ${nextHop} is at ${entry.mac}; the VXLAN device of ${far.node} is ${other.mac}`;
@@ -79,7 +83,8 @@ export async function findInOverlay(
   }
   const addresses = addressesOf(evidence, far.node);
   const [first] = behind;
-  if (first && !behind.some((each) => addresses.includes(each.node))) {
+  const isRight = ({ node: end }: VtepEntry) => end === null || addresses.includes(end);
+  if (first && !behind.some(isRight)) {
     const text = `the forwarding database of ${device.name} in ${node.node} says that ${entry.mac} is behind ${first.node}; it is behind ${addresses.join(' or ')}`;
     return cause('vtep-fdb-wrong', node, text);
   }
@@ -161,7 +166,9 @@ export async function findBlockedTunnel(
   });
   for (const [host, met] of rules) {
     const [first] = dropping(met);
-    if (first) return cause('filter-drop', host, `${describeRule(first)} drops the packets of the tunnel`);
+    const what =
+      devices.flat().length > 0 ? 'the packets of the tunnel' : 'what the nodes send to each other';
+    if (first) return cause('filter-drop', host, `${describeRule(first)} drops ${what}`);
   }
   return null;
 }

@@ -22,6 +22,7 @@ import {
 import { findBypassingBridge, findHairpin } from './find-service-on-bridge.ts';
 import { findUntranslated } from './find-service-untranslated.ts';
 import { addressesOf, flowsOf, serviceOf, sortFlows } from './service-flows.ts';
+import { chainsNaming, readRules } from './service-rules.ts';
 
 type Found = NamedCause | null;
 
@@ -54,6 +55,9 @@ export async function findServiceSilence(
   if (flows.untranslated.length > 0) return findUntranslated(evidence, asked);
 
   const isUnseen = translated === 0;
+  // Where nothing is translated nothing is tracked either: that no flow is seen says nothing of the way there.
+  if (isUnseen && chainsNaming(await readRules(evidence, nodeOf(from)), address).length === 0)
+    return findUntranslated(evidence, asked);
   const before = isUnseen ? await findLostBeforeNode(evidence, from, address) : null;
   if (before) return before;
 
@@ -65,7 +69,10 @@ export async function findServiceSilence(
     const lost = flows.lost.find(({ answers }) => answers === endpoint);
     if (!lost && answering.has(endpoint)) continue;
     const found = await findLostBetween(evidence, asked, host, endpoint, lost);
-    if (found) return found;
+    // A bridge that keeps its packets from netfilter hides no answer where none was given.
+    const dropped =
+      found?.id === 'bridge-netfilter-off' ? await findByRules(evidence, asked, answering) : null;
+    if (dropped ?? found) return dropped ?? found;
   }
   const found = await findByRules(evidence, asked, answering);
   return found ?? (isUnseen ? findUntranslated(evidence, asked) : null);

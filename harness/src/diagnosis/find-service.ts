@@ -176,9 +176,13 @@ async function explainNotRefused(
   const dropper = rejected ? lost : dropperIn(seen);
   if (dropper) return dropper;
   const hook = from.pod ? 'what its pods send (FORWARD)' : 'what it sends itself (OUTPUT)';
+  const rules = await readRules(evidence, node);
+  const stands = rules.find(({ rule }) => /\breject\b/i.test(rule) && rule.includes(address));
   const text = rejected
     ? `${node.node} rejects packets to ${describePort(asked)} with another message than "port unreachable" or a TCP reset`
-    : `no rule on ${node.node} refuses ${hook} to ${describePort(asked)}`;
+    : stands
+      ? `${describeListed(stands)} on ${node.node} refuses ${describePort(asked)}, and ${hook} never comes to it: an earlier rule lets it pass`
+      : `no rule on ${node.node} refuses ${hook} to ${describePort(asked)}`;
   return cause('no-reject', node, text);
 }
 

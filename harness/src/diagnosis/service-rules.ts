@@ -98,7 +98,8 @@ export function dice(rules: readonly ListedRule[], chain: string): string | null
 /** Where a rule that translates leads to: `dnat to 10.244.2.2:8080`, or the elements of its map, `10.244.2.2 . 8080`. */
 export function targetsIn(rule: string): [address: string, port: number | null][] {
   if (!/\bdnat\b/i.test(rule)) return [];
-  const plain = [...rule.matchAll(/\bdnat (?:ip )?to ([\d.]+)(?::(\d+))?/g)];
+  // Of a range, its first address stands for all: `dnat to 10.244.2.2-10.244.2.3:9125`.
+  const plain = [...rule.matchAll(/\bdnat (?:ip )?to ([\d.]+)(?:-[\d.]+)?(?::(\d+))?/g)];
   const mapped = [...rule.matchAll(/: ([\d.]+\.\d+)(?: \. (\d+))?/g)];
   return [...plain, ...mapped].map(([, address = '', port]) => [address, port ? Number(port) : null]);
 }

@@ -74,11 +74,14 @@ export async function expectRouters(
   routers: number,
 ): Promise<void> {
   const target = await network.addressOf(to);
-  const outcome = await network.outcome('udp', from, to, target);
   const expected = `a packet from ${from} to pass ${routers} routers and arrive at ${to} with a TTL of ${64 - routers}`;
-  if (outcome.kind === 'answer' && outcome.ttl === 64 - routers) return;
-  const seen = outcome.kind === 'answer' ? `a TTL of ${outcome.ttl}` : describeOutcome('udp', outcome);
-  throw failure(network, [from, to, target, 'ttl'], expected, seen);
+  for (const protocol of ['udp', 'tcp'] as const) {
+    const outcome = await network.outcome(protocol, from, to, target);
+    if (outcome.kind === 'answer' && outcome.ttl === 64 - routers) continue;
+    const seen =
+      outcome.kind === 'answer' ? `${protocol}: a TTL of ${outcome.ttl}` : describeOutcome(protocol, outcome);
+    throw failure(network, [from, to, target, 'ttl'], expected, seen);
+  }
 }
 
 /** On the underlay the packet is the pods' own, in a frame from node to node: nothing is wrapped around it. */
@@ -96,6 +99,27 @@ export async function expectPlainOnUnderlay(network: Network, from: string, to: 
   }
   const seen = wrapped?.packet ? describePacket(wrapped.packet) : 'no such packet';
   throw failure(network, [from, to, target, 'encapsulated'], expected, seen);
+}
+
+/** An echo request leaves the sender's node with the pod's own address: a server cannot say whom it saw in one. */
+export async function expectEchoKept(network: Network, from: string, to: string): Promise<void> {
+  const { frames, source, target } = await captureTalk(network, from, to);
+  const echoes = frames
+    .flatMap(({ packet }) => carried(packet) ?? [])
+    .filter(({ protocol }) => protocol === 1);
+  const changed = echoes.find((echo) => echo.destination === target && echo.source !== source);
+  if (!changed) return;
+  const hosts = { from: network.testbed.host(from), to: network.testbed.host(to) };
+  const symptom = {
+    kind: 'source-changed',
+    ...hosts,
+    address: target,
+    protocol: 'icmp',
+    port: 0,
+    seen: changed.source,
+  } as const;
+  const observed = `icmp: it left ${hosts.from.node} as ${changed.source}`;
+  throw new CheckFailure(`${to} to see ${from} as ${source}`, observed, symptom);
 }
 
 /** On the underlay only the nodes speak: VXLAN of the planned number and port, the pods' packets inside it. */
@@ -177,8 +201,11 @@ export async function expectQuietOverlay(network: Network, from: string, to: str
 /** What was learned on a tunnel goes; what was written down (permanent) stays (man 8 ip-neighbour). */
 async function forgetLearned(network: Network, nodes: readonly Host[]): Promise<void> {
   for (const node of nodes) {
-    const tunnels = (await network.interfacesOf(node)).filter(({ kind }) => kind === 'vxlan');
-    for (const { name } of tunnels)
+    const interfaces = await network.interfacesOf(node);
+    const tunnels = interfaces.filter(({ kind }) => kind === 'vxlan');
+    // A tunnel that is a port of a bridge has its neighbours there.
+    const bridges = interfaces.filter(({ name }) => tunnels.some(({ master }) => master === name));
+    for (const { name } of [...tunnels, ...bridges])
       await network.testbed.probe(node, ['ip', '-4', 'neigh', 'flush', 'dev', name]);
   }
 }
@@ -305,7 +332,14 @@ export async function expectRoomForRemotePod(
       ask(testbed, far, { protocol: 'icmp', address, timeoutMs }),
     ]);
     const lost = back.kind === 'answer' ? there : back;
-    if (lost.kind === 'answer') return;
+    const expected = `a pod added to ${host.node} as ${address} to reach ${remote}, and to be reached`;
+    if (lost.kind === 'answer') {
+      if (there.client === address) return;
+      const seen = `${remote} saw the added pod as ${there.client}`;
+      const by = { kind: 'source-changed', from: nodeHost, to: far, address: target } as const;
+      const symptom: Symptom = { ...by, protocol: 'tcp', port: server.tcpPort, seen: there.client ?? '' };
+      throw new CheckFailure(expected, seen, symptom, await network.explainNow(symptom, nodeHost));
+    }
     const symptom: Symptom = {
       kind: 'between-nodes',
       from: far,
@@ -315,7 +349,6 @@ export async function expectRoomForRemotePod(
       seen: '',
     };
     const observed = back.kind === 'answer' ? describeOutcome('tcp', there) : describeOutcome('icmp', back);
-    const expected = `a pod added to ${host.node} as ${address} to reach ${remote}, and to be reached`;
     throw new CheckFailure(expected, observed, symptom, await network.explainNow(symptom, nodeHost));
   });
 }

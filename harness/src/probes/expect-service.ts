@@ -2,6 +2,7 @@
  * Services as their clients see them: who answers at the ClusterIP, how often each endpoint, and what the servers see
  * of the client. All requests go to servers that stand in the testbed (`servers` of the topology).
  */
+import { randomInt } from 'node:crypto';
 import { type Host, hostName } from '../testbed/host.ts';
 import type { PlannedService, PlannedServicePort } from '../topology/plan.ts';
 import { describeShares, REQUESTS_TO_MEET_RARE, requestsToMeetAll, splitInGoes } from './even-split.ts';
@@ -145,6 +146,8 @@ export async function expectOtherPortsUnserved(
     { ...port, protocol: other },
     { ...port, port: port.targetPort },
     { ...port, port: port.port + 1 },
+    // Whoever serves more than was asked for takes a port that is known for something, or all of them.
+    ...[22, 443, randomInt(1_024, 30_000)].map((number) => ({ ...port, port: number })),
   ];
   const taken = ({ protocol, port: number }: PlannedServicePort) =>
     asked.service.ports.some((own) => own.protocol === protocol && own.port === number);

@@ -134,23 +134,25 @@ export class Network {
    */
   async expectNotRouted(from: string, to: string): Promise<void> {
     const target = await this.addressOf(to);
-    const outcome = await this.#ask('udp', from, to, target);
     const expected = `a packet from ${from} to arrive at ${to} with its TTL of 64, handed on by a bridge`;
     const hosts = { from: this.testbed.host(from), to: this.testbed.host(to) };
-    if (outcome.ttl === null) {
-      const symptom = await this.#noAnswer('udp', from, to, target, outcome);
-      throw new CheckFailure(expected, describeOutcome('udp', outcome), symptom);
+    for (const protocol of ['udp', 'tcp'] as const) {
+      const outcome = await this.#ask(protocol, from, to, target);
+      if (outcome.ttl === null) {
+        const symptom = await this.#noAnswer(protocol, from, to, target, outcome);
+        throw new CheckFailure(expected, describeOutcome(protocol, outcome), symptom);
+      }
+      const router = await this.#routerBetween(hosts.from, target);
+      if (outcome.ttl === 64 && router === null) continue;
+      const observed = outcome.ttl === 64 ? `${from} sends it to ${router}` : `a TTL of ${outcome.ttl}`;
+      throw new CheckFailure(expected, observed, {
+        kind: 'routed',
+        ...hosts,
+        address: target,
+        ttl: outcome.ttl,
+        router,
+      });
     }
-    const router = await this.#routerBetween(hosts.from, target);
-    if (outcome.ttl === 64 && router === null) return;
-    const observed = outcome.ttl === 64 ? `${from} sends it to ${router}` : `a TTL of ${outcome.ttl}`;
-    throw new CheckFailure(expected, observed, {
-      kind: 'routed',
-      ...hosts,
-      address: target,
-      ttl: outcome.ttl,
-      router,
-    });
   }
 
   /** After talking, the neighbour table of one side names the interface that really answers for the other. */

@@ -48,6 +48,8 @@ export function passingText({ host, text }: Passing): string {
 /** What matches by the time of the machine, or only so often: of nftables, and of iptables as nft and iptables-save print it. */
 const CLOCKS = /\bmeta (time|hour|day)\b|xt match "?time\b|-m time\b/;
 const QUOTAS = /\bquota\b|-m quota2?\b/;
+/** So slow that what it lets through at first is all there is. */
+const SLOW_LIMITS = /\blimit rate (over )?\d+\/(hour|day|week)\b|--limit \d+\/(h|d)/;
 
 /** A table of nftables that the monitor takes for the fabric's (namespace-memory.ts). */
 const OWN_TABLE = /^table \S+ (podwire_\S*)/;
@@ -78,6 +80,7 @@ export function readPassing(printed: string): Omit<Passing, 'host'>[] {
     }
     if (CLOCKS.test(line)) add(`a rule looks at the clock: ${shown(line)}`);
     else if (QUOTAS.test(line)) add(`a rule has a quota: ${shown(line)}`);
+    else if (SLOW_LIMITS.test(line)) add(`a rule has a limit that fills up slowly: ${shown(line)}`);
   }
   return found;
 }

@@ -27,7 +27,7 @@ export interface Outcome {
   readonly kind: OutcomeKind;
   /** The client's address and port as the server saw them (TCP and UDP answers). */
   readonly client: string | null;
-  /** The TTL that arrived: at the server for UDP, back at the client for ICMP. Sent as 64. */
+  /** The TTL that arrived: at the server for TCP (its first packet) and UDP, back at the client for ICMP. Sent as 64. */
   readonly ttl: number | null;
 }
 
@@ -98,7 +98,7 @@ export function readOutcome(
     if (protocol === 'icmp') return { kind, client: null, ttl: Number(words[0]) };
     const [answered, client = '', _port, ttl] = words;
     if (nonce !== undefined && answered !== nonce) return { kind: 'wrong-server', client: null, ttl: null };
-    return { kind, client, ttl: protocol === 'udp' ? Number(ttl) : null };
+    return { kind, client, ttl: Number(ttl) || null };
   }
   const plain = kind === 'unreachable' ? `unreachable-${words[0]}` : kind;
   if (!KINDS.has(plain)) {

@@ -22,7 +22,8 @@ export interface VxlanDevice {
 /** Behind which node a MAC address is; the MAC of zeros stands for all that are not listed. */
 export interface VtepEntry {
   readonly mac: string;
-  readonly node: string;
+  /** The address of the node behind which it is; null where a group of next hops says it (man 8 bridge, `nhid`). */
+  readonly node: string | null;
 }
 
 export const ALL_MACS = '00:00:00:00:00:00';
@@ -49,7 +50,7 @@ export async function readVxlanDevices(testbed: Testbed, host: Host): Promise<Vx
 
 export async function readVtepEntries(testbed: Testbed, host: Host, device: string): Promise<VtepEntry[]> {
   const found = (await readJson(testbed, host, ['bridge', '-j', 'fdb', 'show', 'dev', device])) as RawFdb[];
-  return found.flatMap(({ mac, dst }) => (mac && dst ? [{ mac, node: dst }] : []));
+  return found.flatMap(({ mac, dst, nhid }) => (mac && (dst || nhid) ? [{ mac, node: dst ?? null }] : []));
 }
 
 async function readJson(testbed: Testbed, host: Host, argv: readonly string[]): Promise<unknown[]> {
@@ -80,4 +81,5 @@ interface RawLink {
 interface RawFdb {
   mac?: string;
   dst?: string;
+  nhid?: number;
 }
