@@ -358,14 +358,12 @@ const afterReach: Fault[] = [
     id: 'mtu-lowered-in-the-pods',
     title:
       'The pods of node1 send 1450 bytes at most, and flannel.1 of node1 takes 1500 from the node itself',
-    caughtBy: 'no-fragments',
+    caughtBy: 'nodes-and-pods',
     cause: 'mtu-mismatch',
     apply: {
-      node1: 'ip link set flannel.1 mtu 1500; for p in $PODS; do ip -n "$p" link set eth0 mtu 1450; done',
+      node1: `${rebuild(1, { device: '' })}; for p in $PODS; do ip -n "$p" link set eth0 mtu 1450; done`,
     },
-    repair: {
-      node1: 'ip link set flannel.1 mtu 1450; for p in $PODS; do ip -n "$p" link set eth0 mtu 1500; done',
-    },
+    repair: { node1: `${rebuild(1)}; for p in $PODS; do ip -n "$p" link set eth0 mtu 1500; done` },
   },
   {
     id: 'tunnel-end-with-24-later',
