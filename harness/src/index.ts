@@ -35,6 +35,7 @@ export {
 } from './probes/expect-dns.ts';
 export {
   expectLastingConnection,
+  expectLeavesAsItself,
   expectLeavesAsNode,
   expectSeenAsItself,
   expectSeenAsNode,

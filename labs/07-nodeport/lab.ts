@@ -128,15 +128,9 @@ export default defineLab({
       run: async (network) => {
         await network.expectEach(
           [
-            ['pod/a', 'node1'],
-            ['pod/a', 'node3'],
-            ['pod/e', 'node2'],
-            ['pod/f', 'node3'],
-            ['node1', 'node1'],
-            ['node2', 'node2'],
-            ['node3', 'node3'],
-            ['node1', 'node3'],
-          ] as const,
+            ...['pod/a', 'pod/e', 'pod/f'].flatMap((pod) => NODES.map((node) => [pod, node] as const)),
+            ...NODES.flatMap((from) => NODES.map((node) => [from, node] as const)),
+          ],
           ([from, node]) => expectBackends(network, { service: 'web', from, node }, BACKENDS),
         );
       },
@@ -167,6 +161,14 @@ export default defineLab({
       ],
       run: async (network) => {
         await network.expectEach(NODES, (node) => expectLoopbackClosed(network, 'client', node));
+        await network.expectEach(
+          [
+            ['pod/a', 'node1'],
+            ['pod/e', 'node2'],
+            ['pod/f', 'node3'],
+          ] as const,
+          ([pod, node]) => expectLoopbackClosed(network, pod, node),
+        );
       },
     },
     {

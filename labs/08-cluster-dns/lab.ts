@@ -224,7 +224,9 @@ export default defineLab({
         await network.expectEach(['pod/a', 'pod/b', 'pod/c'], (pod) =>
           expectShortNames(network, pod, SERVICE, names),
         );
-        await expectWorldName(network, 'pod/a', 'www.example.com', UPSTREAM);
+        await network.expectEach(CLUSTER_FIRST, (pod) =>
+          expectWorldName(network, pod, 'www.example.com', UPSTREAM),
+        );
       },
     },
     {

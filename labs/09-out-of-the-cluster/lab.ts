@@ -3,6 +3,7 @@ import {
   defineLab,
   expectClientKept,
   expectLastingConnection,
+  expectLeavesAsItself,
   expectLeavesAsNode,
   expectSeenAsItself,
   expectSeenAsNode,
@@ -128,7 +129,13 @@ export default defineLab({
         'The office has a route to the pods, by the router. So it is one of the networks that nothing has to be masqueraded for: nonMasqueradeCIDRs.',
         'On both nodes: iptables -t nat -I POSTROUTING -s $CLUSTER_CIDR -d $OFFICE_CIDR -j RETURN',
       ],
-      run: (network) => network.expectEach(PODS, (pod) => expectSeenAsItself(network, pod, 'office')),
+      async run(network) {
+        const { OFFICE_CIDR = '' } = network.plan.variables;
+        await network.expectEach(PODS, (pod) => expectSeenAsItself(network, pod, 'office'));
+        await network.expectEach(['pod/a', 'pod/c'], (pod) =>
+          expectLeavesAsItself(network, pod, 'office', OFFICE_CIDR),
+        );
+      },
     },
   ],
 });

@@ -412,7 +412,10 @@ export default defineLab({
         'What is for 127.0.0.0/8 and does not come from there has to be dropped, except for what the node port rules made so themselves.',
         'iptables -A INPUT -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
       ],
-      run: (network) => network.expectEach(NODES, (node) => expectLoopbackClosed(network, 'client', node)),
+      async run(network) {
+        await network.expectEach(NODES, (node) => expectLoopbackClosed(network, 'client', node));
+        await network.expectEach(ONE_AT_HOME, ([pod, node]) => expectLoopbackClosed(network, pod, node));
+      },
     },
     {
       id: 'local-policy',

@@ -77,7 +77,10 @@ async function findSilent(evidence: Evidence, symptom: Symptom): Promise<Found> 
     return explainUntaken(evidence, symptom, rules.on(to), called.flows.length > 0);
   }
   if (called.flows.length > redirected.length && refused) return explainGap(evidence, symptom, called);
-  return rules.dropper ?? findBehindNode(evidence, symptom, redirected);
+  const behind = rules.dropper ?? (await findBehindNode(evidence, symptom, redirected));
+  // A refused connection may have left the table before it was read: that the node itself refused it says the same.
+  const byNode = behind?.id === 'no-listener' && behind.where === hostName(to);
+  return byNode && redirected.length > 0 ? explainGap(evidence, symptom, called) : behind;
 }
 
 /** What the connections of the called node say by themselves. */
@@ -128,9 +131,12 @@ async function explainFlows(
 /** Requests that no rule of the split takes: the last rule must take whatever is left. */
 async function explainGap(evidence: Evidence, { to, service }: Symptom, called: CalledAgain): Promise<Found> {
   const taken = called.flows.filter(isRedirected).length;
-  const missed = called.flows.length - taken;
+  const { answers, others } = called.asked;
+  const answered = answers.reduce((sum, { count }) => sum + count, 0);
+  const all = [...others.values()].reduce((sum, count) => sum + count, answered);
+  const missed = Math.max(called.flows.length - taken, others.get('refused') ?? 0);
   const backends = backendsOf(evidence, service).length;
-  const text = `${missed} of ${called.flows.length} connections were taken by no rule of ${to.node} that leads to one of the ${backends} backends of ${service}`;
+  const text = `${missed} of ${all} connections were taken by no rule of ${to.node} that leads to one of the ${backends} backends of ${service}`;
   return cause('last-rule-conditional', to, text);
 }
 

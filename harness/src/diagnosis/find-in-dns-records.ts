@@ -1,5 +1,5 @@
 /** What is wrong with an answer of the cluster's DNS server, told from the answer and a few more questions. */
-import { describeWanted, serversIn } from '../probes/cluster-records.ts';
+import { describeWanted, serversIn, serviceName } from '../probes/cluster-records.ts';
 import { askDnsOnce, type DnsAnswer, dataOf, describeAnswer } from '../probes/dns.ts';
 import type { DnsSymptom } from '../probes/dns-symptom.ts';
 import type { NamedCause } from '../probes/symptom.ts';
@@ -23,7 +23,7 @@ export async function explainDnsRecord(evidence: Evidence, symptom: WrongRecord)
     const text = `${said}: that is what the upstream says, which the server asks for names of the cluster`;
     return cause('dns-zone-forwarded', to, text);
   }
-  const unready = unreadyPods(evidence, found);
+  const unready = unreadyPods(evidence, question.name, found);
   if (unready.length > 0)
     return cause('unready-endpoint', to, `${said}: ${unready.join(' and ')} is not ready`);
   switch (wanted.kind) {
@@ -111,7 +111,10 @@ async function saysUpstream(evidence: Evidence, { to, record, answer }: WrongRec
 }
 
 /** Pods that are behind a Service and not ready, among the addresses of an answer. */
-function unreadyPods({ testbed: { plan } }: Evidence, found: readonly string[]): string[] {
-  const unready = Object.values(plan.services).flatMap(({ notReady }) => notReady);
+function unreadyPods({ testbed: { plan } }: Evidence, asked: string, found: readonly string[]): string[] {
+  const named = Object.values(plan.services).filter((service) =>
+    asked.toLowerCase().endsWith(serviceName(plan, service)),
+  );
+  const unready = named.flatMap(({ notReady }) => notReady);
   return unready.filter((pod) => found.includes(plan.pods[pod]?.address ?? '')).map((pod) => `pod/${pod}`);
 }

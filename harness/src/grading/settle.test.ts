@@ -18,6 +18,6 @@ function round(...verdicts: Verdict[]): LabReport {
 test('a check that passed and then failed is unstable; one that came to pass is not', () => {
   expect(regressions([round('fail', 'pass'), round('pass', 'pass')])).toEqual(new Map());
   expect(regressions([round('pass', 'pass'), round('fail', 'blocked'), round('pass', 'pass')])).toEqual(
-    new Map([['check-0', 'fail']]),
+    new Map([['check-0', { observed: 'fail', cause: null }]]),
   );
 });

@@ -26,7 +26,12 @@ export interface Settled {
   readonly unstable: readonly string[];
 }
 
-const CAUSE: CauseId = 'network-changes';
+const CHANGES: CauseId = 'network-changes';
+const UNKNOWN: CauseId = 'unknown';
+
+/** What was seen of a check when it failed, and why. */
+type Failure = Pick<CheckResult, 'observed' | 'cause'>;
+
 /** Between two rounds, at random: whoever changes the network in a rhythm must not find ours. */
 const ROUNDS_APART_MS = { least: 150, most: 1_200 };
 /** A network that has not come to rest after this time is judged by all that was seen of it. */
@@ -48,8 +53,8 @@ export async function checkUntilSettled(
   testbed: Testbed,
   { since, signal }: SettleOptions,
 ): Promise<Settled> {
-  const patience = new Map<string, string>();
-  const onPatience = (id: string, observed: string) => void patience.set(id, observed);
+  const patience = new Map<string, Failure>();
+  const onPatience = (id: string, observed: string) => void patience.set(id, { observed, cause: null });
   const options = signal ? { signal, onPatience } : { onPatience };
   // Before the first probe, whose own doings would be taken for the submission's.
   const [left, found] = await Promise.all([findLeftRunning(testbed, since), findPassing(testbed)]);
@@ -70,16 +75,19 @@ export async function checkUntilSettled(
   const allIsHeard = !found.some(({ hidden }) => hidden);
   let calm = left.names.length > 0 && watch.takeChanges().length === 0;
   let rests = false;
+  // Of what cannot be heard, nobody knows whether it changed.
+  let changed = passing.length > 0 || left.names.includes(SHORT_LIVED);
   while (!rests && performance.now() <= deadline) {
     await delay(chosenGapMs(), undefined, options);
     rounds.push(await runChecks(lab, testbed, options));
     await delay(HEARD_AFTER_MS, undefined, options);
     const [calmBefore, changes] = [calm, watch.takeChanges()];
     calm = allIsHeard && changes.length === 0;
+    changed ||= changes.length > 0;
     rests = calmBefore && calm && agree(rounds.at(-2), last(rounds));
   }
   const unstable = new Map([...(rests ? [] : patience), ...regressions(rounds)]);
-  const report = withUnstable(last(rounds), unstable, movers);
+  const report = withUnstable(last(rounds), unstable, movers, changed);
   // Once, of the network that was judged: no round before the last one knew that it would be.
   const matrix = await readMatrix(lab, testbed);
   const whole = matrix ? { ...report, matrix } : report;
@@ -138,13 +146,13 @@ function agree(a: LabReport | undefined, b: LabReport): boolean {
 }
 
 /** The checks that passed in one round and failed in a later one, with what was seen when they failed last. */
-export function regressions(rounds: readonly LabReport[]): Map<string, string> {
+export function regressions(rounds: readonly LabReport[]): Map<string, Failure> {
   const passed = new Set<string>();
-  const regressed = new Map<string, string>();
+  const regressed = new Map<string, Failure>();
   for (const { checks } of rounds) {
-    for (const { id, verdict, observed } of checks) {
+    for (const { id, verdict, observed, cause } of checks) {
       if (verdict === 'pass') passed.add(id);
-      else if (verdict === 'fail' && passed.has(id)) regressed.set(id, observed);
+      else if (verdict === 'fail' && passed.has(id)) regressed.set(id, { observed, cause });
     }
   }
   return regressed;
@@ -152,21 +160,23 @@ export function regressions(rounds: readonly LabReport[]): Map<string, string> {
 
 function withUnstable(
   report: LabReport,
-  unstable: ReadonlyMap<string, string>,
+  unstable: ReadonlyMap<string, Failure>,
   movers: readonly string[],
+  changed: boolean,
 ): LabReport {
+  const who = movers.join(', ');
+  const changes = `The network changes by itself. What can change it: ${who}.`;
+  const chance = `It passed and failed in turns, and nothing was seen to change: who comes when decides, or what ran on (${who}).`;
   const checks = report.checks.map((check): CheckResult => {
     const failed = unstable.get(check.id);
     if (failed === undefined || check.verdict !== 'pass') return check;
     return {
       ...check,
       verdict: 'fail',
-      observed: `it passed and failed in turns, while there was ${movers.join(', ')}. When it failed: ${failed}`,
-      cause: {
-        id: CAUSE,
-        where: 'the testbed',
-        text: `The network changes by itself. What can change it: ${movers.join(', ')}.`,
-      },
+      observed: `it passed and failed in turns, while there was ${who}. When it failed: ${failed.observed}`,
+      cause: changed
+        ? { id: CHANGES, where: 'the testbed', text: changes }
+        : (failed.cause ?? { id: UNKNOWN, where: 'the testbed', text: chance }),
     };
   });
   return { ...report, checks, passed: checks.filter(({ verdict }) => verdict === 'pass').length };

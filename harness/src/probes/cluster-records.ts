@@ -66,6 +66,10 @@ export function wantedRecords(plan: AddressPlan, invented: string): Topics {
     question: { name, type: 'A' },
     wanted: { kind: 'no-such-name' },
   });
+  const noSuchType = (name: string, type: 'AAAA' | 'MX'): WantedRecord => ({
+    question: { name, type },
+    wanted: { kind: 'no-such-type' },
+  });
   const ports = services.flatMap((service) => service.ports.map((port) => ({ service, port })));
   const portName = (label: string, protocol: string, service: PlannedService): DnsQuestion => ({
     name: `_${label}._${protocol.toLowerCase()}.${nameOf(service)}`,
@@ -78,19 +82,26 @@ export function wantedRecords(plan: AddressPlan, invented: string): Topics {
       noSuchName(`${invented}.default.svc.${domain}.`),
       noSuchName(`${first?.name}.${invented}.svc.${domain}.`),
       noSuchName(`${invented}.${domain}.`),
+      ...[first, headless[0]].flatMap((service) =>
+        service ? [noSuchName(`${invented}.${nameOf(service)}`)] : [],
+      ),
     ],
-    'other-types': withAddress.flatMap((service) =>
-      (['AAAA', 'MX'] as const).map((type) => ({
-        question: { name: nameOf(service), type },
-        wanted: { kind: 'no-such-type' as const },
-      })),
-    ),
+    'other-types': withAddress.flatMap((service) => [
+      noSuchType(nameOf(service), 'AAAA'),
+      noSuchType(nameOf(service), 'MX'),
+    ]),
     'any-case': withAddress.map((service) =>
       address(alternateCase(nameOf(service)), [service.clusterIp ?? '']),
     ),
-    headless: headless.map((service) => address(nameOf(service), service.endpoints.map(addressOf))),
+    headless: headless.flatMap((service) => [
+      address(nameOf(service), service.endpoints.map(addressOf)),
+      ...(service.endpoints.length > 0 ? [noSuchType(nameOf(service), 'AAAA')] : []),
+    ]),
     hostnames: [
-      ...endpoints.map(({ service, pod }) => address(hostnameOf(service, pod), [addressOf(pod)])),
+      ...endpoints.flatMap(({ service, pod }) => [
+        address(hostnameOf(service, pod), [addressOf(pod)]),
+        noSuchType(hostnameOf(service, pod), 'AAAA'),
+      ]),
       ...unready.map(({ service, pod }) => noSuchName(hostnameOf(service, pod))),
     ],
     'named-ports': ports

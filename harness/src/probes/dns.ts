@@ -85,7 +85,15 @@ export async function askDns(testbed: Testbed, from: Host, asked: DnsAsk): Promi
     ...questions.flatMap(({ name, type }) => [name, type]),
   ];
   const { stdout } = await paced(testbed, () => testbed.probe(from, argv, { deadlineMs }));
-  return matchAnswers(questions, protocol, stdout);
+  const answers = matchAnswers(questions, protocol, stdout);
+  const unread = answers.filter(({ status }) => status === 'FORMERR');
+  if (!edns || unread.length === 0) return answers;
+  // A server that does not know EDNS says so, and is asked without it (RFC 6891, section 7).
+  const again = await askDns(testbed, from, { ...asked, questions: unread, edns: false });
+  return answers.map((answer) => {
+    const isSame = ({ name, type }: DnsAnswer) => name === answer.name && type === answer.type;
+    return unread.includes(answer) ? (again.find(isSame) ?? answer) : answer;
+  });
 }
 
 /** The answer to one question. */
@@ -135,9 +143,23 @@ export function describeAnswer({ status, records, truncated }: DnsAnswer): strin
   return `${shown.join(', ')}${records.length > 4 ? ` and ${records.length - 4} more` : ''}`;
 }
 
-/** The data of the records of one type, in lower case where they are names. */
-export function dataOf({ records }: DnsAnswer, type: RecordType): string[] {
-  return records.filter((record) => record.type === type).map(({ data }) => data.toLowerCase());
+/**
+ * The data of the records of one type, in lower case where they are names. Records of another name than the one that was
+ * asked for are no answer to a resolver, unless an alias leads there (RFC 1034, section 5.3.3).
+ */
+export function dataOf({ name, records }: DnsAnswer, type: RecordType): string[] {
+  const owners = new Set([ownerKey(name)]);
+  for (let before = 0; before < owners.size; ) {
+    before = owners.size;
+    for (const record of records)
+      if (record.type === 'CNAME' && owners.has(ownerKey(record.name))) owners.add(ownerKey(record.data));
+  }
+  const own = records.filter((record) => record.type === type && owners.has(ownerKey(record.name)));
+  return own.map(({ data }) => data.toLowerCase());
+}
+
+function ownerKey(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
 }
 
 function silent(question: DnsQuestion, protocol: DnsProtocol): DnsAnswer {
@@ -145,7 +167,7 @@ function silent(question: DnsQuestion, protocol: DnsProtocol): DnsAnswer {
 }
 
 function keyOf(name: string, type: string): string {
-  return `${name.toLowerCase().replace(/\.$/, '')} ${type}`;
+  return `${ownerKey(name)} ${type}`;
 }
 
 /** The list below a key of a message, without its quotes. */

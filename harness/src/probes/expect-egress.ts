@@ -1,6 +1,7 @@
 /** What must be true of packets that leave the cluster: as whom the server outside sees a pod. */
 import { randomInt } from 'node:crypto';
 import { hostName } from '../testbed/host.ts';
+import { rangeOf, toAddress, toNumber } from '../topology/cidr.ts';
 import { captureWhile, type Frame, MARK_WITHIN_MS } from './capture.ts';
 import type { Network } from './network.ts';
 import { takePorts } from './probe-ports.ts';
@@ -46,11 +47,36 @@ export function expectSeenAsNode(network: Network, from: string, to: string): Pr
  * @param to a host outside, by the way to which the packet goes.
  */
 export async function expectLeavesAsNode(network: Network, from: string, to: string): Promise<void> {
+  const wanted = uplinkAddress(network, network.testbed.host(from).node);
+  await expectLeavesAs(network, from, to, inventAddress(), wanted);
+}
+
+/** What a pod sends to any address of a network outside leaves its node with the pod's own address. */
+export async function expectLeavesAsItself(
+  network: Network,
+  from: string,
+  to: string,
+  cidr: string,
+): Promise<void> {
+  const { network: first, broadcast: last } = rangeOf(cidr);
+  const taken = toNumber(await network.addressOf(to));
+  // Neither the network's own address, nor its broadcast, nor the one that is asked everywhere else.
+  const free = Array.from({ length: Math.min(last - first - 1, 200) }, (_, index) => first + 1 + index);
+  const others = free.filter((each) => each !== taken);
+  const address = toAddress(others[randomInt(others.length)] ?? first);
+  await expectLeavesAs(network, from, to, address, await network.addressOf(from));
+}
+
+async function expectLeavesAs(
+  network: Network,
+  from: string,
+  to: string,
+  address: string,
+  wanted: string,
+): Promise<void> {
   const { testbed } = network;
   const hosts = { from: testbed.host(from), to: testbed.host(to) };
   const { node } = hosts.from;
-  const address = [randomInt(11, 100), randomInt(256), randomInt(256), randomInt(1, 255)].join('.');
-  const wanted = uplinkAddress(network, node);
   const [uplink] = Object.keys(network.plan.nodes[node]?.interfaces ?? {});
   const { first: mark } = takePorts();
   const isMark = ({ packet }: Frame) => packet?.destination === address && packet.icmpId === mark;
@@ -76,6 +102,15 @@ export async function expectLeavesAsNode(network: Network, from: string, to: str
   throw seen === undefined
     ? new CheckFailure(expected, 'it did not leave', { kind: 'no-answer', ...probe, outcome: silence })
     : new CheckFailure(expected, `it left as ${seen}`, { kind: 'seen-as', ...probe, seen, wanted });
+}
+
+/** Of somebody in the world: no network of this machine, none of the plan, none that has a meaning of its own (RFC 6890). */
+function inventAddress(): string {
+  const first = [
+    ...Array.from({ length: 89 }, (_, index) => index + 11),
+    ...Array.from({ length: 38 }, (_, index) => index + 130),
+  ];
+  return [first[randomInt(first.length)], randomInt(256), randomInt(256), randomInt(1, 255)].join('.');
 }
 
 /** How long the pod asks: on one machine a packet takes microseconds. */

@@ -1,5 +1,6 @@
 /** What a node serves on 127.0.0.1 is for its own processes, also once it routes such addresses (CVE-2020-8558). */
 import { randomInt } from 'node:crypto';
+import { interfaceWith, traceCable } from './cable.ts';
 import { captureWhile } from './capture.ts';
 import { type FrameEnds, sendFrame, tcpSyn, udpDatagram } from './frame.ts';
 import type { Network } from './network.ts';
@@ -9,26 +10,31 @@ import { CheckFailure } from './symptom.ts';
 const SETTLE_MS = 120;
 
 /**
- * A neighbour on the underlay sends the node packets for 127.0.0.1, which no kernel would send for it, and the
- * node does not answer.
+ * A neighbour, on the underlay or in a pod of the node's own, sends the node packets for 127.0.0.1, which no kernel would
+ * send for it, and the node does not answer.
  */
 export async function expectLoopbackClosed(network: Network, neighbour: string, node: string): Promise<void> {
   const { testbed } = network;
   const [sender, receiver] = [testbed.host(neighbour), testbed.host(node)];
-  const device = Object.keys(network.plan.nodes[neighbour]?.interfaces ?? {})[0] ?? 'eth0';
-  const uplink = Object.keys(network.plan.nodes[node]?.interfaces ?? {})[0] ?? 'eth0';
+  const source = await network.addressOf(neighbour);
   const [own, theirs, server] = await Promise.all([
     network.interfacesOf(sender),
     network.interfacesOf(receiver),
     network.server(node),
   ]);
-  const macOf = (interfaces: typeof own, name: string) =>
-    interfaces.find((each) => each.name === name)?.mac ?? '';
+  const inside = interfaceWith(own, source);
+  const device = inside?.name ?? 'eth0';
+  const uplink = Object.keys(network.plan.nodes[node]?.interfaces ?? {})[0] ?? 'eth0';
+  // Of a pod it is the bridge that it has for its gateway, or else the other end of its cable.
+  const near = sender.pod
+    ? (interfaceWith(theirs, network.plan.nodes[node]?.podGateway ?? '') ??
+      (inside ? traceCable(inside, theirs).outside : null))
+    : theirs.find(({ name }) => name === uplink);
   const sourcePort = randomInt(40_000, 60_000);
   const ends: Omit<FrameEnds, 'destinationPort'> = {
-    fromMac: macOf(own, device),
-    toMac: macOf(theirs, uplink),
-    source: await network.addressOf(neighbour),
+    fromMac: inside?.mac ?? '',
+    toMac: near?.mac ?? '',
+    source,
     destination: '127.0.0.1',
     sourcePort,
   };
@@ -52,7 +58,7 @@ export async function expectLoopbackClosed(network: Network, neighbour: string, 
   if (frames.length === 0) return;
   throw new CheckFailure(
     `${node} not to answer what ${neighbour} sends to 127.0.0.1 there`,
-    `an answer from 127.0.0.1 on the underlay`,
+    `an answer from 127.0.0.1 by ${device}`,
     { kind: 'loopback-open', host: receiver, address: '127.0.0.1' },
   );
 }

@@ -34,7 +34,10 @@ export async function expectOwnPorts(
   ]);
   const serving = servers[node] ?? [];
   const nodePort = port?.nodePort ?? 0;
-  const near = [nodePort + 1, 30_000].filter((each) => !taken.includes(each));
+  // Beside every node port: a rule for one may be too wide for all.
+  const near = [...taken.filter((each) => each > 0).map((each) => each + 1), 30_000].filter(
+    (each) => !taken.includes(each),
+  );
   const tcp = [port?.port ?? 80, port?.targetPort ?? 8080, ...near].map((number) => ['tcp', number] as const);
   const own = await network.addressOf(from);
   await standing(network);

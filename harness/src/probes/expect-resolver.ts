@@ -29,8 +29,10 @@ export interface ShortName {
 export async function expectClusterResolver(network: Network, host: string, service: string): Promise<void> {
   const { clusterIp } = serverOf(network.plan, service);
   const file = await fileOf(network, host);
-  if (file.nameservers[0] === clusterIp) return;
-  const found = file.nameservers.join(', then ') || 'no nameserver';
+  const asked = file.rotate ? file.nameservers : file.nameservers.slice(0, 1);
+  if (asked.length > 0 && asked.every((each) => each === clusterIp)) return;
+  const turns = file.rotate ? ' in turns (options rotate)' : '';
+  const found = `${file.nameservers.join(', then ') || 'no nameserver'}${turns}`;
   throw wrongFile(network, host, `${clusterIp} as the first nameserver in ${file.path}`, 'nameserver', found);
 }
 

@@ -10,6 +10,7 @@ test('what the kubelet writes is read', () => {
     nameservers: ['10.96.0.10'],
     search: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'],
     ndots: 5,
+    rotate: false,
   });
 });
 

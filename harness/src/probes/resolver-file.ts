@@ -7,6 +7,8 @@ export interface ResolverFile {
   readonly nameservers: readonly string[];
   readonly search: readonly string[];
   readonly ndots: number;
+  /** The servers are asked in turns, instead of the next one when one is silent. */
+  readonly rotate: boolean;
 }
 
 /** glibc: MAXNS in resolv.h. */
@@ -37,6 +39,7 @@ export function parseResolverFile(path: string, text: string): ResolverFile {
   const nameservers: string[] = [];
   let search: string[] = [];
   let ndots = DEFAULT_NDOTS;
+  let rotate = false;
   for (const line of text.split('\n')) {
     if (/^[#;]/.test(line)) continue;
     const [keyword, ...words] = line.split(/[ \t]+/).filter((word, index) => word !== '' || index === 0);
@@ -45,12 +48,13 @@ export function parseResolverFile(path: string, text: string): ResolverFile {
     if (keyword === 'search') search = words.slice(0, MOST_DOMAINS).map(withoutDot);
     if (keyword === 'domain' && first) search = [withoutDot(first)];
     if (keyword !== 'options') continue;
+    if (words.includes('rotate')) rotate = true;
     for (const option of words) {
       const value = /^ndots:(\d+)/.exec(option)?.[1];
       if (value !== undefined) ndots = Math.min(Number(value), MOST_NDOTS);
     }
   }
-  return { path, nameservers, search, ndots };
+  return { path, nameservers, search, ndots, rotate };
 }
 
 /**

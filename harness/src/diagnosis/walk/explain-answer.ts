@@ -119,10 +119,17 @@ export async function explainError(
     return [cause('mtu-mismatch', host, text)];
   }
   if (type === 11) {
-    const loop = cause('routing-loop', host, `the TTL ran out in ${name}: the packet goes round in circles`);
-    return [findUnrooted(known, evidence, lost) ?? loop];
+    const unrooted = findUnrooted(known, evidence, lost);
+    if (unrooted) return [unrooted];
+    // A router takes one; whoever takes more has set it, and is not who notices that there is none left.
+    if (lost.way.some(({ packet }, index) => ttlOf(lost.way[index - 1]) - packet.ttl > 1)) return [];
+    return [cause('routing-loop', host, `the TTL ran out in ${name}: the packet goes round in circles`)];
   }
   return [];
+}
+
+function ttlOf(step: Followed['way'][number] | undefined): number {
+  return step?.packet.ttl ?? 0;
 }
 
 /** A packet that comes to its pod's node goes round because that node has lost the route to its pods. */

@@ -100,6 +100,7 @@ function serviceMeant(
     nameservers: [],
     search,
     ndots: CLUSTER_NDOTS,
+    rotate: false,
   });
   for (const absolute of names) {
     const service = Object.values(plan.services).find(

@@ -39,7 +39,13 @@ export async function resolveName(
 ): Promise<ResolvedName | null> {
   if (target.name === null) return null;
   const path = resolverPath(from);
-  const resolver = (await readResolverFile(testbed, from)) ?? { path, nameservers: [], search: [], ndots: 1 };
+  const resolver = (await readResolverFile(testbed, from)) ?? {
+    path,
+    nameservers: [],
+    search: [],
+    ndots: 1,
+    rotate: false,
+  };
   const [server] = resolver.nameservers;
   if (server === undefined) {
     return {
