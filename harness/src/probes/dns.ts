@@ -135,11 +135,14 @@ export function matchAnswers(
 }
 
 /** `NXDOMAIN`, or the records: what a check reports as found. */
-export function describeAnswer({ status, records, truncated }: DnsAnswer): string {
+export function describeAnswer(answer: DnsAnswer): string {
+  const { status, records, truncated } = answer;
   if (status === null) return 'no answer';
   if (status !== 'NOERROR') return status;
   if (records.length === 0) return truncated ? 'a truncated answer' : 'NOERROR without a record';
-  const shown = records.slice(0, 4).map(({ type, data }) => `${type} ${data}`);
+  const owners = ownersIn(answer);
+  const ofOther = (name: string) => (owners.has(ownerKey(name)) ? '' : ` of the name ${name}`);
+  const shown = records.slice(0, 4).map(({ name, type, data }) => `${type} ${data}${ofOther(name)}`);
   return `${shown.join(', ')}${records.length > 4 ? ` and ${records.length - 4} more` : ''}`;
 }
 
@@ -147,15 +150,21 @@ export function describeAnswer({ status, records, truncated }: DnsAnswer): strin
  * The data of the records of one type, in lower case where they are names. Records of another name than the one that was
  * asked for are no answer to a resolver, unless an alias leads there (RFC 1034, section 5.3.3).
  */
-export function dataOf({ name, records }: DnsAnswer, type: RecordType): string[] {
+export function dataOf(answer: DnsAnswer, type: RecordType): string[] {
+  const owners = ownersIn(answer);
+  const own = answer.records.filter((record) => record.type === type && owners.has(ownerKey(record.name)));
+  return own.map(({ data }) => data.toLowerCase());
+}
+
+/** The name that was asked for, and where its aliases lead. */
+function ownersIn({ name, records }: DnsAnswer): ReadonlySet<string> {
   const owners = new Set([ownerKey(name)]);
   for (let before = 0; before < owners.size; ) {
     before = owners.size;
     for (const record of records)
       if (record.type === 'CNAME' && owners.has(ownerKey(record.name))) owners.add(ownerKey(record.data));
   }
-  const own = records.filter((record) => record.type === type && owners.has(ownerKey(record.name)));
-  return own.map(({ data }) => data.toLowerCase());
+  return owners;
 }
 
 function ownerKey(name: string): string {
