@@ -44,6 +44,7 @@ async function gradeBeside(tasks: readonly Task[]): Promise<ReadonlyMap<string, 
   return verdicts;
 }
 
+const MANY_INTERFACES = 'more than a thousand interfaces';
 const ALL = lab.checks.length;
 const WHOLE = new RegExp(`^${ALL} of ${ALL} checks pass`);
 /** In each: what it is, its commands, how many checks its network deserves, what feedback has to say. */
@@ -160,7 +161,7 @@ const hostile: readonly (readonly [string, string, number, RegExp])[] = [
     WHOLE,
   ],
   [
-    'more than a thousand interfaces',
+    MANY_INTERFACES,
     `${SOLVED}\nfor i in $(seq 1 1200); do echo "link add d$i type bridge"; done | ip -batch -`,
     ALL,
     WHOLE,
@@ -220,8 +221,12 @@ let verdicts: ReadonlyMap<string, Graded>;
 
 beforeAll(async () => {
   // Right and wrong ones between them: whoever is graded beside must not suffer.
-  verdicts = await gradeBeside([
-    ...hostile.flatMap(([name, commands], index) => [
+  // The kernel takes long to take a thousand interfaces down, and whoever changes a network waits meanwhile: a bridge that
+  // is to go down and up does not, and is right.
+  const late = hostile.filter(([name]) => name === MANY_INTERFACES);
+  const early = hostile.filter(([name]) => name !== MANY_INTERFACES);
+  const first = await gradeBeside([
+    ...early.flatMap(([name, commands], index) => [
       taskOf(name, commands),
       ...(index % 3 === 0 ? [taskOf(`right ${index}`, SOLVED)] : []),
       ...(index % 9 === 0 ? [taskOf(`wrong ${index}`, SOLVED.replaceAll('master cni0', ''))] : []),
@@ -229,6 +234,11 @@ beforeAll(async () => {
     taskOf('a table of neighbours that is full', NEIGHBOURS),
     ...Array.from({ length: 4 }, (_, index) => taskOf(`right beside a full table ${index}`, SOLVED)),
   ]);
+  const last = await gradeBeside([
+    ...late.map(([name, commands]) => taskOf(name, commands)),
+    taskOf('right beside many interfaces', SOLVED),
+  ]);
+  verdicts = new Map([...first, ...last]);
 }, 600_000);
 
 test.each(hostile)('%s: the verdict is fair', (name, _commands, passed, feedback) => {

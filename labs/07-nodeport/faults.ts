@@ -16,6 +16,7 @@ const lines = (...commands: string[]) => commands.join('\n');
 
 const webRule = `-p tcp --dport "$SERVICE_WEB_NODE_PORT" -j KUBE-EXT-${WEB}`;
 const clockRule = `-p udp --dport "$SERVICE_CLOCK_NODE_PORT" -j KUBE-EXT-${CLOCK}`;
+const nextPorts = `-p tcp --dport "$((SERVICE_SHOP_NODE_PORT + 1)):$((SERVICE_SHOP_NODE_PORT + 9))" -j KUBE-EXT-${SHOP}`;
 const toNodePorts = (match: string) => `${match} -j KUBE-NODEPORTS`;
 const LOCAL = '-m addrtype --dst-type LOCAL';
 
@@ -251,6 +252,14 @@ const nothingElse: Fault[] = [
     cause: 'own-port-taken',
     apply: { node2: nat(`-A KUBE-NODEPORTS -p tcp --dport 30000:32767 -j KUBE-EXT-${WEB}`) },
     repair: { node2: nat(`-D KUBE-NODEPORTS -p tcp --dport 30000:32767 -j KUBE-EXT-${WEB}`) },
+  },
+  {
+    id: 'next-ports-too',
+    title: 'The rule of node2 for shop is for the next nine ports as well',
+    caughtBy: 'other-ports',
+    cause: 'own-port-taken',
+    apply: { node2: nat(`-A KUBE-NODEPORTS ${nextPorts}`) },
+    repair: { node2: nat(`-D KUBE-NODEPORTS ${nextPorts}`) },
   },
   {
     id: 'service-port-too',

@@ -259,6 +259,13 @@ const server: Fault[] = [
     ...configured(added('address=/example.com/${INTERNET_CIDR%.*}.81')),
   },
   {
+    id: 'one-domain-forwarded',
+    title: 'The server asks the upstream for example.com, and nobody for the rest of the world',
+    caughtBy: 'forwards',
+    cause: 'dns-not-forwarded',
+    ...configured(added('no-resolv', 'server=/example.com/$UPSTREAM_IP')),
+  },
+  {
     id: 'wrong-upstream',
     title: 'The server asks an address at which nobody is',
     caughtBy: 'forwards',

@@ -6,6 +6,7 @@ import { defineFaults, type Fault } from 'podwire';
 
 const RULE = '-s "$CLUSTER_CIDR" ! -d "$CLUSTER_CIDR" -j MASQUERADE';
 const EXCEPTION = '-s "$CLUSTER_CIDR" -d "$OFFICE_CIDR" -j RETURN';
+const ONE_OF_THE_OFFICE = '-s "$CLUSTER_CIDR" -d "$OFFICE_IP" -j RETURN';
 const CUT_OFF =
   'FORWARD -p tcp -s "$INTERNET_IP" --sport 80 -m connbytes --connbytes 12: --connbytes-mode packets --connbytes-dir reply -j DROP';
 const REWRITE_IN = 'INPUT -s "$POD_CIDR" -j SNAT --to-source "$ROUTER_IP"';
@@ -247,6 +248,14 @@ const others: Fault[] = [
     cause: 'snat-on-pod-traffic',
     apply: { node2: nat('-D', EXCEPTION) },
     repair: { node2: nat('-I', EXCEPTION) },
+  },
+  {
+    id: 'exception-for-one-address',
+    title: 'The exception of node1 is for the one address in the office that somebody tried',
+    caughtBy: 'office-sees-pods',
+    cause: 'snat-on-pod-traffic',
+    apply: { node1: `${nat('-D', EXCEPTION)}\n${nat('-I', ONE_OF_THE_OFFICE)}` },
+    repair: { node1: `${nat('-D', ONE_OF_THE_OFFICE)}\n${nat('-I', EXCEPTION)}` },
   },
   {
     id: 'exception-too-late',

@@ -7,7 +7,7 @@ import type { AddressPlan } from '../topology/plan.ts';
 import { type Attempt, gradeOne, NOTHING } from './grade-one.ts';
 import type { Graded } from './graded.ts';
 import { judge, type Subject } from './judge.ts';
-import { untilNoneAreLost } from './lost-packets.ts';
+import { untilKernelRests } from './lost-packets.ts';
 import { asOwnDoing, endedTwice, failedAlike, guideSubmission } from './second-verdict.ts';
 import type { Submission } from './submissions/submission.ts';
 
@@ -47,7 +47,7 @@ export async function gradeAll(
     await testbeds.clear();
     const making = testbeds.take(task);
     // Its failure is told where it is waited for.
-    await making.then(({ testbed }) => untilNoneAreLost(testbed, options.signal)).catch(() => {});
+    await making.then(({ testbed }) => untilKernelRests(testbed, options.signal)).catch(() => {});
     return tryOnce(docker, task, making, testbeds, { ...options, timeLimitMs });
   };
   const finish = async (task: Task, first: Attempt, began: number, spentMs = 0) => {
